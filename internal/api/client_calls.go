@@ -1,0 +1,185 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// get reads one thing.
+func get[T any](ctx context.Context, c *Client, path string, params url.Values) (T, error) {
+	var out T
+	_, err := c.do(ctx, call{method: http.MethodGet, path: path, params: params, out: &out})
+	return out, err
+}
+
+// write sends in and reads what comes back.
+func write[T any](ctx context.Context, c *Client, method, path string, in any) (T, error) {
+	var out T
+	_, err := c.do(ctx, call{method: method, path: path, in: in, out: &out})
+	return out, err
+}
+
+// tell makes a call whose answer is null.
+func (c *Client) tell(ctx context.Context, method, path string, in any) error {
+	_, err := c.do(ctx, call{method: method, path: path, in: in})
+	return err
+}
+
+// pages reads a list of /v2 to its end.
+func pages[T any](ctx context.Context, c *Client, path string, params url.Values) ([]T, error) {
+	var list []T
+	cursor := ""
+	for {
+		part, next, err := onePage[T](ctx, c, path, params, cursor, 1000)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, part...)
+		if next == "" || next == cursor {
+			return list, nil
+		}
+		cursor = next
+	}
+}
+
+func onePage[T any](ctx context.Context, c *Client, path string, params url.Values, cursor string, size int) (list []T, next string, err error) {
+	k := call{method: http.MethodGet, path: path, params: params, header: http.Header{}, out: &list}
+	k.header.Set(headerSize, strconv.Itoa(size))
+	if cursor != "" {
+		k.header.Set(headerCursor, cursor)
+	}
+	header, err := c.do(ctx, k)
+	if err != nil {
+		return nil, "", err
+	}
+	return list, header.Get(headerNext), nil
+}
+
+// clientPath gives the path of a service account, and of what lies below it.
+func clientPath(id string, below ...string) string {
+	path := "/v1/me/api/oauth2/client/" + url.PathEscape(id)
+	for _, b := range below {
+		path += "/" + url.PathEscape(b)
+	}
+	return path
+}
+
+// AuthDetails asks who we are.
+func (c *Client) AuthDetails(ctx context.Context) (AuthDetails, error) {
+	return get[AuthDetails](ctx, c, "/v1/auth/details", nil)
+}
+
+// ServiceAccountIDs lists the client ids of the account's service accounts.
+func (c *Client) ServiceAccountIDs(ctx context.Context) ([]string, error) {
+	return get[[]string](ctx, c, "/v1/me/api/oauth2/client", nil)
+}
+
+// ServiceAccounts lists the account's service accounts, without their secrets. unused, such as 90d, keeps only those not used for that
+// long; "" keeps all.
+func (c *Client) ServiceAccounts(ctx context.Context, unused string) ([]ServiceAccount, error) {
+	params := url.Values{"details": {"true"}}
+	if unused != "" {
+		params.Set("unused", unused)
+	}
+	return get[[]ServiceAccount](ctx, c, "/v1/me/api/oauth2/client", params)
+}
+
+// ServiceAccount reads one service account, with its secrets' metadata if we may see them.
+func (c *Client) ServiceAccount(ctx context.Context, id string) (ServiceAccount, error) {
+	return get[ServiceAccount](ctx, c, clientPath(id), nil)
+}
+
+// CreateServiceAccount makes a service account; only this answer holds its secret.
+func (c *Client) CreateServiceAccount(ctx context.Context, in ServiceAccountCreation) (NewServiceAccount, error) {
+	return write[NewServiceAccount](ctx, c, http.MethodPost, "/v1/me/api/oauth2/client", in)
+}
+
+// UpdateServiceAccount changes the members of in that are set.
+func (c *Client) UpdateServiceAccount(ctx context.Context, id string, in ServiceAccount) error {
+	return c.tell(ctx, http.MethodPut, clientPath(id), in)
+}
+
+// DeleteServiceAccount deletes for good; tokens end at once.
+func (c *Client) DeleteServiceAccount(ctx context.Context, id string) error {
+	return c.tell(ctx, http.MethodDelete, clientPath(id), nil)
+}
+
+// DisableServiceAccount stops a service account until it is enabled again.
+func (c *Client) DisableServiceAccount(ctx context.Context, id string) error {
+	return c.tell(ctx, http.MethodPost, clientPath(id, "disable"), nil)
+}
+
+// EnableServiceAccount undoes DisableServiceAccount.
+func (c *Client) EnableServiceAccount(ctx context.Context, id string) error {
+	return c.tell(ctx, http.MethodPost, clientPath(id, "enable"), nil)
+}
+
+// Secrets lists the secrets of a service account, without their values.
+func (c *Client) Secrets(ctx context.Context, id string) ([]Secret, error) {
+	return get[[]Secret](ctx, c, clientPath(id, "secret"), nil)
+}
+
+// AddSecret makes a further secret; only this answer holds its value.
+func (c *Client) AddSecret(ctx context.Context, id string, in SecretCreation) (NewSecret, error) {
+	return write[NewSecret](ctx, c, http.MethodPost, clientPath(id, "secret"), in)
+}
+
+// RotateSecrets makes a new secret and lets the others end after the overlap.
+func (c *Client) RotateSecrets(ctx context.Context, id string, in Rotation) (NewSecret, error) {
+	return write[NewSecret](ctx, c, http.MethodPost, clientPath(id, "secret", "rotate"), in)
+}
+
+// DeleteSecret ends a secret, and the tokens made with it, at once.
+func (c *Client) DeleteSecret(ctx context.Context, id, secretID string) error {
+	return c.tell(ctx, http.MethodDelete, clientPath(id, "secret", secretID), nil)
+}
+
+// A PolicyQuery narrows a list of policies; empty members do not.
+type PolicyQuery struct {
+	Actions, Identities, Resources []string
+	ReadOnly                       *bool
+	Details                        bool
+}
+
+func (f PolicyQuery) params() url.Values {
+	v := url.Values{}
+	for name, list := range map[string][]string{"action[]": f.Actions, "identity[]": f.Identities, "resourceURN[]": f.Resources} {
+		if len(list) > 0 {
+			v[name] = list
+		}
+	}
+	if f.ReadOnly != nil {
+		v.Set("readOnly", strconv.FormatBool(*f.ReadOnly))
+	}
+	if f.Details {
+		v.Set("details", "true")
+	}
+	return v
+}
+
+// Policies lists policies.
+func (c *Client) Policies(ctx context.Context, f PolicyQuery) ([]Policy, error) {
+	return pages[Policy](ctx, c, "/v2/iam/policy", f.params())
+}
+
+// Policy reads one policy, with what it names expanded if details.
+func (c *Client) Policy(ctx context.Context, id string, details bool) (Policy, error) {
+	return get[Policy](ctx, c, "/v2/iam/policy/"+url.PathEscape(id), PolicyQuery{Details: details}.params())
+}
+
+// CreatePolicy makes a policy.
+func (c *Client) CreatePolicy(ctx context.Context, in Policy) (Policy, error) {
+	return write[Policy](ctx, c, http.MethodPost, "/v2/iam/policy", in)
+}
+
+// ReplacePolicy sets everything of a policy but its read-only members.
+func (c *Client) ReplacePolicy(ctx context.Context, id string, in Policy) (Policy, error) {
+	return write[Policy](ctx, c, http.MethodPut, "/v2/iam/policy/"+url.PathEscape(id), in)
+}
+
+// DeletePolicy deletes a policy; what it granted ends at once.
+func (c *Client) DeletePolicy(ctx context.Context, id string) error {
+	return c.tell(ctx, http.MethodDelete, "/v2/iam/policy/"+url.PathEscape(id), nil)
+}
