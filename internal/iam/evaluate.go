@@ -4,11 +4,11 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/stackgate/stackgate/internal/rbac"
 	"github.com/stackgate/stackgate/internal/urn"
 )
 
-// A PolicySet is everything needed to decide for one account's identities: its policies and the groups they name.
+// A PolicySet is everything needed to decide for one account's identities: its policies and the groups they name. What is not
+// of Owner is ignored.
 type PolicySet struct {
 	Owner             urn.Account
 	Policies          []Policy
@@ -21,7 +21,7 @@ type Request struct {
 	Identity urn.URN
 	Action   Action
 	Resource Resource
-	Time     time.Time
+	Time     time.Time  // zero: unknown
 	Address  netip.Addr // invalid: unknown
 }
 
@@ -45,43 +45,18 @@ type Reason struct {
 }
 
 // A Decision is the answer and every statement that led to it. The zero value is no.
+//
+// Reasons stand in the order of the policies: of a policy that applies, each allow that matched, each except that matched beside an allow,
+// and each deny that matched. Of a policy of which it is unknown whether it applies, only the denies stand there.
 type Decision struct {
 	Allowed bool
 	Reasons []Reason
 }
 
+// rootPolicy is what every account has without anybody writing it: its root may do everything to everything of the account.
+const rootPolicy = "ovh-default"
+
 // Evaluate decides one request, with all reasons. It is pure and never short-circuits.
-func Evaluate(set *PolicySet, req Request) Decision { return Decision{} }
-
-// Compiled is a PolicySet prepared for one identity, for the hot path. It gives the same answers as Evaluate. Immutable.
-type Compiled struct{}
-
-// Compile prepares set for identity.
-func Compile(set *PolicySet, identity urn.URN) *Compiled { return &Compiled{} }
-
-// Roles gives the roles that the identity has on a resource (the eleven rights, each through its row of the table). constant
-// reports whether the answer holds at every time and from every address, so that it may be cached.
-func (c *Compiled) Roles(res Resource, now time.Time, addr netip.Addr) (roles rbac.Roles, constant bool) {
-	return 0, false
+func Evaluate(set *PolicySet, req Request) Decision {
+	return Compile(set, req.Identity).Decide(req.Action, req.Resource, req.Time, req.Address)
 }
-
-// Rights gives those of the eleven rights that the identity has on a resource, in the table's order.
-func (c *Compiled) Rights(res Resource, now time.Time, addr netip.Addr) []Action { return nil }
-
-// Allows answers one action on a resource.
-func (c *Compiled) Allows(action Action, res Resource, now time.Time, addr netip.Addr) (allowed, constant bool) {
-	return false, false
-}
-
-// A Right is one row of the guide's table.
-type Right struct {
-	Action Action
-	Roles  rbac.Roles
-}
-
-// Rights gives the eleven rows in the guide's order.
-func Rights() []Right { return nil }
-
-// CheapestRights gives the rights that grant role, the one with the least beside it (fewest *_manage and *_all roles, then
-// fewest roles) first.
-func CheapestRights(role rbac.Role) []Action { return nil }
