@@ -80,7 +80,7 @@ func (c *Client) do(ctx context.Context, k call) (http.Header, error) {
 	var body []byte
 	if k.in != nil {
 		var err error
-		if body, err = json.Marshal(k.in); err != nil {
+		if body, err = json.Marshal(k.in, json.FormatNilSliceAsNull(true)); err != nil {
 			return nil, fmt.Errorf("encode the request: %w", err)
 		}
 	}

@@ -11,19 +11,19 @@ import (
 
 // A Policy is OVHcloud's iam.policy.Response; without its read-only members, iam.policy.Creation and iam.policy.Update.
 type Policy struct {
-	ID                string              `json:"id,omitzero"`    // read-only
-	Owner             string              `json:"owner,omitzero"` // read-only
-	Name              string              `json:"name"`
-	Description       string              `json:"description"`
-	ReadOnly          bool                `json:"readOnly"` // read-only
-	Identities        []string            `json:"identities"`
-	Resources         []PolicyResource    `json:"resources"`
-	Permissions       *Permissions        `json:"permissions"`
+	ID                string                `json:"id,omitzero"`    // read-only
+	Owner             string                `json:"owner,omitzero"` // read-only
+	Name              string                `json:"name"`
+	Description       string                `json:"description"`
+	ReadOnly          bool                  `json:"readOnly"` // read-only
+	Identities        []string              `json:"identities"`
+	Resources         []PolicyResource      `json:"resources"`
+	Permissions       *Permissions          `json:"permissions"`
 	PermissionsGroups []PermissionsGroupRef `json:"permissionsGroups"`
-	Conditions        *Condition          `json:"conditions,omitzero"`
-	ExpiredAt         *time.Time          `json:"expiredAt,omitzero"`
-	CreatedAt         *time.Time          `json:"createdAt,omitzero"` // read-only
-	UpdatedAt         *time.Time          `json:"updatedAt,omitzero"` // read-only; not before the first change
+	Conditions        *Condition            `json:"conditions,omitzero"`
+	ExpiredAt         *time.Time            `json:"expiredAt,omitzero"`
+	CreatedAt         *time.Time            `json:"createdAt,omitzero"` // read-only
+	UpdatedAt         *time.Time            `json:"updatedAt,omitzero"` // read-only; not before the first change
 }
 
 // A PolicyResource is one resource of a policy. Resource or Group stand there when details are asked for; they are read-only.
@@ -262,15 +262,16 @@ func (s *Server) expand(ctx context.Context, c iam.Caller, p *Policy) error {
 }
 
 func (s *Server) expandResource(ctx context.Context, c iam.Caller, r *PolicyResource) error {
-	if id, ok := groupID(r.URN); ok {
-		g, err := s.registry.ResourceGroup(ctx, c, id)
+	u := urn.URN(r.URN)
+	if u.Kind() == urn.KindResourceGroup {
+		g, err := s.registry.ResourceGroup(ctx, c, u.Name())
 		if hidden(err) {
 			return nil
 		}
 		r.Group = &ResourceGroupRef{ID: g.ID, Name: g.Name, ReadOnly: g.ReadOnly}
 		return err
 	}
-	found, err := s.registry.Resource(ctx, c, urn.URN(r.URN))
+	found, err := s.registry.Resource(ctx, c, u)
 	if hidden(err) {
 		return nil
 	}

@@ -136,50 +136,20 @@ func (c *Client) DeleteSecret(ctx context.Context, id, secretID string) error {
 	return c.tell(ctx, http.MethodDelete, clientPath(id, "secret", secretID), nil)
 }
 
-// A PolicyQuery narrows a list of policies; empty members do not.
-type PolicyQuery struct {
-	Actions, Identities, Resources []string
-	ReadOnly                       *bool
-	Details                        bool
+// Access asks what we may do on OpenStack, and which policies say so.
+func (c *Client) Access(ctx context.Context) (Access, error) {
+	return get[Access](ctx, c, "/v1/auth/access", nil)
 }
 
-func (f PolicyQuery) params() url.Values {
-	v := url.Values{}
-	for name, list := range map[string][]string{"action[]": f.Actions, "identity[]": f.Identities, "resourceURN[]": f.Resources} {
-		if len(list) > 0 {
-			v[name] = list
-		}
-	}
-	if f.ReadOnly != nil {
-		v.Set("readOnly", strconv.FormatBool(*f.ReadOnly))
-	}
-	if f.Details {
-		v.Set("details", "true")
-	}
-	return v
+// Me reads our account.
+func (c *Client) Me(ctx context.Context) (Me, error) { return get[Me](ctx, c, "/v1/me", nil) }
+
+// ProjectIDs lists the account's projects.
+func (c *Client) ProjectIDs(ctx context.Context) ([]string, error) {
+	return get[[]string](ctx, c, "/v1/cloud/project", nil)
 }
 
-// Policies lists policies.
-func (c *Client) Policies(ctx context.Context, f PolicyQuery) ([]Policy, error) {
-	return pages[Policy](ctx, c, "/v2/iam/policy", f.params())
-}
-
-// Policy reads one policy, with what it names expanded if details.
-func (c *Client) Policy(ctx context.Context, id string, details bool) (Policy, error) {
-	return get[Policy](ctx, c, "/v2/iam/policy/"+url.PathEscape(id), PolicyQuery{Details: details}.params())
-}
-
-// CreatePolicy makes a policy.
-func (c *Client) CreatePolicy(ctx context.Context, in Policy) (Policy, error) {
-	return write[Policy](ctx, c, http.MethodPost, "/v2/iam/policy", in)
-}
-
-// ReplacePolicy sets everything of a policy but its read-only members.
-func (c *Client) ReplacePolicy(ctx context.Context, id string, in Policy) (Policy, error) {
-	return write[Policy](ctx, c, http.MethodPut, "/v2/iam/policy/"+url.PathEscape(id), in)
-}
-
-// DeletePolicy deletes a policy; what it granted ends at once.
-func (c *Client) DeletePolicy(ctx context.Context, id string) error {
-	return c.tell(ctx, http.MethodDelete, "/v2/iam/policy/"+url.PathEscape(id), nil)
+// Project reads one project.
+func (c *Client) Project(ctx context.Context, id string) (Project, error) {
+	return get[Project](ctx, c, "/v1/cloud/project/"+url.PathEscape(id), nil)
 }
