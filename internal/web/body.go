@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -57,7 +59,10 @@ func describe(data []byte, err error) string {
 		}
 		want := "another type"
 		if e.GoType != nil {
-			want = kindName(e.GoType.Kind().String())
+			want = typeName(e.GoType)
+		}
+		if e.JSONPointer == "" {
+			return "it must be " + want
 		}
 		return fmt.Sprintf("member %q must be %s", string(e.JSONPointer), want)
 	}
@@ -71,8 +76,11 @@ func describe(data []byte, err error) string {
 	return "it cannot be read"
 }
 
-func kindName(goKind string) string {
-	switch goKind {
+func typeName(t reflect.Type) string {
+	if t == reflect.TypeFor[time.Time]() {
+		return "a time such as 2026-01-31T12:00:00Z"
+	}
+	switch t.Kind().String() {
 	case "string":
 		return "a string"
 	case "bool":
@@ -81,8 +89,10 @@ func kindName(goKind string) string {
 		return "an array"
 	case "struct", "map":
 		return "an object"
+	case "float32", "float64":
+		return "a number"
 	}
-	return "a number"
+	return "a whole number"
 }
 
 // WriteJSON writes v with a status. A nil v writes null, as OVHcloud's API does for empty answers.
