@@ -220,4 +220,3 @@ func TestConfigurationIsChecked(t *testing.T) {
 		}
 	}
 }
-
