@@ -171,7 +171,10 @@ func (u URN) Account() (Account, bool) {
 	default:
 		return Account{}, false
 	}
-	return Account{Partition: p, Name: name}, name != ""
+	if name == "" {
+		return Account{}, false
+	}
+	return Account{Partition: p, Name: name}, true
 }
 
 // ClientID gives the client id of a service account's identity.
