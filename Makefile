@@ -1,0 +1,37 @@
+# The commands of the project. Nothing needs to be set up before: Go (and for the clients' tests Python 3) is enough.
+
+GO          ?= go
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS     := -s -w -X github.com/stackgate/stackgate/internal/cli.Version=$(VERSION)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+export CGO_ENABLED := 0
+
+.PHONY: build dev demo test check bench release
+
+build: ## bin/stackgate
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/stackgate ./cmd/stackgate
+
+dev: build ## run everything on loopback with the embedded cloud; state and openrc in .stackgate/
+	bin/stackgate dev
+
+demo: build ## play the guide from end to end and exit
+	bin/stackgate demo
+
+test: ## all tests
+	$(GO) test -timeout 25m ./...
+
+check: ## formatting, vet, staticcheck, known vulnerabilities (where the database is reachable), go.mod
+	@test -z "$$(gofmt -l .)" || { echo 'gofmt would change:'; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	@sh scripts/vulncheck.sh $(GO) $(GOVULNCHECK)
+	$(GO) mod tidy -diff
+
+bench: build ## the figures of docs/performance.md
+	sh scripts/bench.sh
+
+release: ## static binaries in dist/
+	for arch in amd64 arm64; do GOOS=linux GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' \
+	  -o dist/stackgate-$(VERSION)-linux-$$arch ./cmd/stackgate || exit 1; done
+	cd dist && sha256sum stackgate-$(VERSION)-linux-* > SHA256SUMS
