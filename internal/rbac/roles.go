@@ -83,3 +83,25 @@ func (s Roles) All() iter.Seq[Role] {
 		}
 	}
 }
+
+// Least gives the role of the set that allows the least, to name it in a refusal. The empty set gives no role.
+func (s Roles) Least() Role {
+	least := numRoles
+	for r := range s.All() {
+		if least == numRoles || r.weight() < least.weight() {
+			least = r
+		}
+	}
+	return least
+}
+
+// weight orders roles by what they open: readers, parts of a service, whole services.
+func (r Role) weight() int {
+	switch r {
+	case ComputeRead, ImageRead, VolumeRead, NetworkRead, NetworkSecgroupRead, AITrainingRead:
+		return 0
+	case ComputeSnapshotManage, ImageImport, VolumeSnapshotManage, NetworkSecgroupManage:
+		return 1
+	}
+	return 2
+}

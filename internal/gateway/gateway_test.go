@@ -1,0 +1,184 @@
+package gateway
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stackgate/stackgate/internal/iam"
+	"github.com/stackgate/stackgate/internal/rbac"
+	"github.com/stackgate/stackgate/internal/urn"
+	"github.com/stackgate/stackgate/internal/web"
+)
+
+const (
+	projectA = "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f"
+	projectB = "1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e1e"
+)
+
+// An upstream records every request as it arrives on its socket: the head byte for byte, and the body.
+type upstream struct {
+	mu    sync.Mutex
+	heads []string
+	addr  string
+}
+
+// newUpstream answers every request 200 with a short body, without any HTTP library in between that could tidy up.
+func newUpstream(t testing.TB) *upstream {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	u := &upstream{addr: l.Addr().String()}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go u.serve(c)
+		}
+	}()
+	return u
+}
+
+func (u *upstream) serve(c net.Conn) {
+	defer c.Close()
+	in := bufio.NewReader(c)
+	for {
+		var head strings.Builder
+		tee := bufio.NewReader(io.TeeReader(in, &head))
+		req, err := http.ReadRequest(tee)
+		if err != nil {
+			return
+		}
+		body, _ := io.ReadAll(req.Body)
+		h, _, _ := strings.Cut(head.String(), "\r\n\r\n")
+		u.mu.Lock()
+		u.heads = append(u.heads, h+"\r\n\r\n"+string(body))
+		u.mu.Unlock()
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+		return
+	}
+}
+
+// last gives what arrived last, "" if nothing has since the call before.
+func (u *upstream) last() string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.heads) == 0 {
+		return ""
+	}
+	h := u.heads[len(u.heads)-1]
+	u.heads = nil
+	return h
+}
+
+// A world is a gateway on a socket, what is behind it, and who may what.
+type world struct {
+	*upstream
+	gw    *httptest.Server
+	mu    sync.Mutex
+	roles map[string]rbac.Roles // by token
+	opens int
+	fail  error
+}
+
+func (w *world) open(_ context.Context, token string) (Bearer, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.opens++
+	if w.fail != nil {
+		return Bearer{}, w.fail
+	}
+	if _, ok := w.roles[token]; !ok {
+		return Bearer{}, iam.Errorf(iam.Unauthenticated, "no such token")
+	}
+	return Bearer{Token: iam.Token{Project: projectA, AuditID: [16]byte([]byte((token + strings.Repeat("\x00", 16))[:16]))},
+		Identity: urn.URN("urn:v1:eu:identity:credential:xx/oauth2-" + token), UserID: "u1", UserName: "robot"}, nil
+}
+
+func (w *world) rolesOf(_ context.Context, b Bearer, _ netip.Addr) (rbac.Roles, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.roles[strings.TrimRight(string(b.Token.AuditID[:]), "\x00")], w.fail
+}
+
+func (w *world) set(token string, roles rbac.Roles) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.roles[token] = roles
+}
+
+func newWorld(t testing.TB) *world {
+	w := &world{upstream: newUpstream(t), roles: map[string]rbac.Roles{
+		"all": rbac.AllRoles, "none": 0, "reader": rbac.RolesOf(rbac.ComputeRead, rbac.ImageRead, rbac.VolumeRead, rbac.NetworkRead)}}
+	w.serve(t, func(s rbac.Service) http.Handler {
+		h, err := NewProxy(ProxyConfig{Service: s, URL: "http://" + w.addr})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	})
+	return w
+}
+
+// serve puts a gateway in front of one handler per service.
+func (w *world) serve(t testing.TB, cloud func(rbac.Service) http.Handler) {
+	table, err := rbac.NewTable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	region := map[rbac.Service]http.Handler{}
+	for _, s := range rbac.Services() {
+		region[s] = cloud(s)
+	}
+	g, err := New(Config{Table: table, Open: w.open, Roles: w.rolesOf, Rights: iam.CheapestRights,
+		KnownProject: func(id string) bool { return id == projectA },
+		Clouds:       map[string]map[rbac.Service]http.Handler{"GRA1": region, "GRA": region},
+		IdentityURL:  "https://id.example/v3", Recheck: 5 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.gw = httptest.NewServer(web.New(web.Config{Logger: quiet()}).Wrap(g))
+	t.Cleanup(w.gw.Close)
+}
+
+// raw writes bytes to the gateway's socket and reads the answer.
+func (w *world) raw(t testing.TB, request string) (*http.Response, string) {
+	t.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(w.gw.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, request); err != nil {
+		t.Fatal(err)
+	}
+	method, _, _ := strings.Cut(request, " ")
+	resp, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: method})
+	if err != nil {
+		t.Fatalf("%q: %v", request, err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, string(body)
+}
+
+// ask sends a request without a body; headers are whole lines.
+func (w *world) ask(t testing.TB, method, path string, headers ...string) (*http.Response, string) {
+	t.Helper()
+	lines := append([]string{method + " " + path + " HTTP/1.1", "Host: gw", "Connection: close"}, headers...)
+	return w.raw(t, strings.Join(lines, "\r\n")+"\r\n\r\n")
+}

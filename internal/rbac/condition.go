@@ -1,0 +1,216 @@
+package rbac
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A condition is one test on a request, written as in the data files: see operations/README.md.
+type condition struct {
+	text  string   // as it is shown in a refusal: server.host, ?all_tenants, X-Copy-From-Account
+	place place    // where to look
+	name  string   // of the parameter or header
+	path  []string // of the member in the body; "*" is any, a final * a prefix
+	test  test
+	value string
+}
+
+type place uint8
+
+const (
+	inBody place = iota
+	inQuery
+	inHeader
+	inPatch // a JSON patch (RFC 6902) that touches path[0]
+)
+
+type test uint8
+
+const (
+	present test = iota
+	equals       // the text value; for value "true" everything that is not a spelling of false
+	contains
+	foreignProject // anything but the token's project
+	foreignAccount // anything but AUTH_ and the token's project
+	otherSegment   // anything but the last segment of the path
+)
+
+// A subject is what conditions compare with.
+type subject struct{ project, segment string }
+
+// parseCondition reads a condition without its leading mark. One word may stand for two conditions: a[s].b is a.b and as.*.b.
+func parseCondition(word string) ([]condition, error) {
+	c := condition{}
+	rest := word
+	switch {
+	case strings.HasPrefix(word, "?"):
+		c.place, rest = inQuery, word[1:]
+	case strings.HasPrefix(word, "@"):
+		c.place, rest = inHeader, word[1:]
+	case strings.HasPrefix(word, "patch:/"):
+		c.place, rest = inPatch, word[len("patch:/"):]
+	}
+	if i := strings.IndexAny(rest, "=~!"); i >= 0 {
+		switch op := rest[i]; {
+		case op == '=':
+			c.test, c.value = equals, rest[i+1:]
+		case op == '~':
+			c.test, c.value = contains, rest[i+1:]
+		case rest[i+1:] == "project":
+			c.test = foreignProject
+		case rest[i+1:] == "account":
+			c.test = foreignAccount
+		case rest[i+1:] == "segment":
+			c.test = otherSegment
+		default:
+			return nil, fmt.Errorf("condition %q: only !project, !account and !segment are known", word)
+		}
+		if c.test <= contains && c.value == "" {
+			return nil, fmt.Errorf("condition %q has no value", word)
+		}
+		rest = rest[:i]
+	}
+	if rest == "" {
+		return nil, fmt.Errorf("condition %q names nothing", word)
+	}
+	return c.named(rest), nil
+}
+
+func (c condition) named(name string) []condition {
+	if c.place == inQuery || c.place == inHeader {
+		c.name, c.text = name, name
+		return []condition{c}
+	}
+	if one, field, ok := strings.Cut(name, "[s]."); ok {
+		single, plural := c, c
+		single.path, single.text = strings.Split(one+"."+field, "."), one+"."+field
+		plural.path, plural.text = strings.Split(one+"s.*."+field, "."), one+"s."+field
+		return []condition{single, plural}
+	}
+	c.path, c.text = strings.Split(name, "."), name
+	return []condition{c}
+}
+
+func (c condition) onBody() bool { return c.place == inBody || c.place == inPatch }
+
+// holds tests a text value.
+func (c *condition) holds(value string, s subject) bool {
+	switch c.test {
+	case equals:
+		if c.value == "true" {
+			return !falsehood(value)
+		}
+		return value == c.value
+	case contains:
+		return strings.Contains(value, c.value)
+	case foreignProject:
+		return s.project == "" || value != s.project
+	case foreignAccount:
+		account, ok := strings.CutPrefix(value, "AUTH_")
+		return s.project == "" || !ok || account != s.project
+	case otherSegment:
+		return value != s.segment
+	}
+	return true
+}
+
+// falsehood reports whether OpenStack's services read value as false (oslo.utils.strutils).
+func falsehood(value string) bool {
+	if len(value) > 5 {
+		return false
+	}
+	for _, f := range [...]string{"0", "false", "f", "off", "n", "no"} {
+		if strings.EqualFold(value, f) {
+			return true
+		}
+	}
+	return false
+}
+
+// inQuery tests the parameters of a raw query. A parameter given several times is tested every time.
+func (c *condition) inQuery(query string, s subject) bool {
+	for query != "" {
+		var pair string
+		pair, query, _ = strings.Cut(query, "&")
+		name, value, _ := strings.Cut(pair, "=")
+		if escapedEqual(name, c.name) && c.holds(decoded(value), s) {
+			return true
+		}
+	}
+	return false
+}
+
+// inHeader tests every value of a header.
+func (c *condition) inHeader(header map[string][]string, s subject) bool {
+	for _, v := range header[c.name] {
+		if c.holds(decoded(strings.TrimSpace(v)), s) {
+			return true
+		}
+	}
+	return false
+}
+
+// escapedEqual reports whether a raw query name decodes to want.
+func escapedEqual(raw, want string) bool {
+	j := 0
+	for i := 0; i < len(raw); i++ {
+		c := raw[i]
+		if c == '%' {
+			var ok bool
+			if c, ok = unescape(raw, i); !ok {
+				return false
+			}
+			i += 2
+		} else if c == '+' {
+			c = ' '
+		}
+		if j == len(want) || want[j] != c {
+			return false
+		}
+		j++
+	}
+	return j == len(want)
+}
+
+// decoded undoes percent-encoding; without any it allocates nothing.
+func decoded(raw string) string {
+	if strings.IndexByte(raw, '%') < 0 && strings.IndexByte(raw, '+') < 0 {
+		return raw
+	}
+	out := make([]byte, 0, len(raw))
+	for i := 0; i < len(raw); i++ {
+		c := raw[i]
+		if c == '%' {
+			if d, ok := unescape(raw, i); ok {
+				c = d
+				i += 2
+			}
+		} else if c == '+' {
+			c = ' '
+		}
+		out = append(out, c)
+	}
+	return string(out)
+}
+
+// without takes every parameter that the conditions name out of a raw query.
+func without(query string, drop []condition, s subject) (string, bool) {
+	found := false
+	for i := range drop {
+		found = found || drop[i].inQuery(query, s)
+	}
+	if !found {
+		return query, false
+	}
+	var kept []string
+	for pair := range strings.SplitSeq(query, "&") {
+		dropped := false
+		for i := range drop {
+			dropped = dropped || drop[i].inQuery(pair, s)
+		}
+		if !dropped {
+			kept = append(kept, pair)
+		}
+	}
+	return strings.Join(kept, "&"), true
+}

@@ -1,0 +1,87 @@
+package rbac
+
+// An Operation is one call of an OpenStack API, as the service's own policy names it. It is immutable.
+type Operation struct {
+	Service Service
+	Method  string // HEAD is judged as GET unless the table says otherwise
+	Path    string // template below the version prefix, e.g. /servers/{id}/action
+	Action  string // of an action in the body, its key: createImage; "" for everything else
+	Rule    string // the service's policy rule: os_compute_api:servers:create
+	Access  Access
+	Roles   Roles // with ByRole: any one of them suffices
+
+	when   []condition // what must hold for the line to be meant
+	refuse []condition // what makes the call the administrator's
+	drop   []condition // query parameters that are taken out before forwarding
+	body   bool        // refuse has conditions on the body
+}
+
+// Access is who may do an operation.
+type Access uint8
+
+// The kinds of access. The zero value admits nobody.
+const (
+	Nobody    Access = iota // known, and no role permits it
+	ByRole                  // whoever has one of Roles
+	AnyRole                 // whoever has any role on the project
+	Public                  // nobody is asked: forwarded without any credential
+	Anonymous               // ByRole with a token; without one as Public, for the service itself to judge
+)
+
+// Needs gives the roles of which one would permit the operation.
+func (o *Operation) Needs() Roles {
+	switch o.Access {
+	case ByRole, Anonymous:
+		return o.Roles
+	case AnyRole:
+		return AllRoles
+	}
+	return 0
+}
+
+// A Request is what Classify looks at.
+type Request struct {
+	Target  Target
+	Method  string
+	Header  map[string][]string // canonical names, as net/http has them
+	Project string              // the token's project; "" without a token
+	Body    []byte              // with HasBody
+	HasBody bool                // the whole body has been read
+}
+
+// A Verdict is what Classify can say about a request without knowing the caller's roles.
+type Verdict uint8
+
+// The verdicts. Only Judged can lead to yes.
+const (
+	Unknown      Verdict = iota // no line of the table is this call
+	Judged                      // the roles decide: see Decision.Allows
+	NeedsBody                   // classify again with the body
+	AdminOnly                   // Decision.Field makes it the administrator's
+	OtherProject                // Decision.Field names a project that is not the token's
+	Malformed                   // the body is not what the service would read alike: Decision.Reason
+)
+
+// A Decision is the outcome of Classify. The zero value refuses.
+type Decision struct {
+	Verdict   Verdict
+	Operation *Operation // nil when Unknown, and with NeedsBody when the body names the operation
+	Field     string     // the member, parameter or header that was refused
+	Reason    string     // why Malformed: a sentence
+	Project   string     // the project that the path names, if it does
+	Query     string     // the raw query to forward
+	Dropped   bool       // Query is not the request's: parameters were taken out
+}
+
+// Allows reports whether somebody with these roles on the project may do it.
+func (d Decision) Allows(roles Roles) bool {
+	return d.Verdict == Judged && d.Operation.Needs().Intersects(roles)
+}
+
+// Open reports whether the call needs no token at all. It is then forwarded without any credential.
+func (d Decision) Open() bool { return d.Verdict == Judged && d.Operation.Access == Public }
+
+// OpenWithoutToken reports whether the call may be forwarded without any credential if it came without one.
+func (d Decision) OpenWithoutToken() bool {
+	return d.Open() || d.Verdict == Judged && d.Operation.Access == Anonymous
+}
