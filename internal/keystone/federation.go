@@ -141,6 +141,8 @@ func (s *Server) checkClaims(via *provider, c *claims) error {
 	}
 	now, skew := s.c.Now().Unix(), int64(clockSkew/time.Second)
 	switch {
+	case !plausible(*c.Expires) || !plausible(*c.IssuedAt) || !plausible(*c.NotFrom):
+		return badBearer("its times make no sense")
 	case !hasAudience(c.Audience, s.c.Audience):
 		return badBearer("its aud does not contain " + s.c.Audience)
 	case now >= *c.Expires+skew:
@@ -152,6 +154,9 @@ func (s *Server) checkClaims(via *provider, c *claims) error {
 	}
 	return nil
 }
+
+// plausible bounds a time in seconds since 1970, so that sums and differences of times cannot overflow.
+func plausible(unix int64) bool { return unix >= 0 && unix < 1<<40 }
 
 // hasAudience reports whether aud, one string or an array of strings, contains want.
 func hasAudience(aud jsontext.Value, want string) bool {
