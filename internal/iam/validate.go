@@ -10,33 +10,46 @@ import (
 	"github.com/stackgate/stackgate/internal/urn"
 )
 
-// Bounds. More than a bound of a number of things is TooLarge; a text over its bound is Invalid.
+// Bounds of numbers of things. More is TooLarge.
 const (
-	MaxServiceAccounts      = 10000 // per account
-	MaxSecrets              = 10    // per service account
-	MaxPolicies             = 10000 // per account
-	MaxPermissionsGroups    = 1000  // per account
-	MaxResourceGroups       = 1000  // per account
-	MaxIdentities           = 1000  // per policy
-	MaxResources            = 1000  // per policy and per resource group
-	MaxStatements           = 1000  // per policy and per permissions group: allow, deny and except together
-	MaxPolicyGroups         = 100   // permissions groups per policy
-	MaxTags                 = 50    // per resource
-	MaxConditionDepth       = 3
-	MaxConditionEntries     = 100  // conditions and entries of MATCH, in one policy
-	MaxConditionKey         = 256  // bytes
-	MaxConditionValue       = 2048 // bytes
-	MaxActionLength         = 256  // bytes, of a glob, too
-	MaxNameLength           = 128  // characters
-	MaxDescriptionLength    = 1024 // characters
-	MaxTagKey, MaxTagValue  = 128, 256
-	reservedPolicyPrefix    = "ovh-"
-	reservedTagPrefix       = "ovh:"
+	MaxServiceAccounts   = 10000 // per account
+	MaxSecrets           = 10    // per service account
+	MaxPolicies          = 10000 // per account
+	MaxPermissionsGroups = 1000  // per account
+	MaxResourceGroups    = 1000  // per account
+	MaxIdentities        = 1000  // per policy
+	MaxResources         = 1000  // per policy and per resource group
+	MaxStatements        = 1000  // per policy and per permissions group: allow, deny and except together
+	MaxPolicyGroups      = 100   // permissions groups per policy
+	MaxTags              = 50    // per resource
+	MaxConditionEntries  = 100   // conditions and entries of MATCH, in one policy
+)
+
+// Bounds of texts and of depth. More is Invalid.
+const (
+	MaxNameLength        = 128  // characters
+	MaxDescriptionLength = 1024 // characters
+	MaxActionLength      = 256  // bytes, of a glob, too
+	MaxTagKey            = 128  // bytes
+	MaxTagValue          = 256  // bytes
+	MaxConditionDepth    = 3
+	MaxConditionKey      = 256  // bytes
+	MaxConditionValue    = 2048 // bytes
+)
+
+// What is reserved: names of policies and keys of tags that start so are the system's.
+const (
+	reservedPolicyPrefix = "ovh-"
+	reservedTagPrefix    = "ovh:"
+)
+
+// The specific codes. OVHcloud publishes INVALID_RESOURCE_URN only; the others are ours, after its pattern.
+const (
+	codeResource            = "INVALID_RESOURCE_URN"
+	codeIdentity            = "INVALID_IDENTITY_URN"
+	codePermissionsGroupURN = "INVALID_PERMISSIONS_GROUP_URN"
 	codeName                = "INVALID_NAME"
 	codeDescription         = "INVALID_DESCRIPTION"
-	codeIdentity            = "INVALID_IDENTITY_URN"
-	codeResource            = "INVALID_RESOURCE_URN" // OVHcloud's
-	codePermissionsGroupURN = "INVALID_PERMISSIONS_GROUP_URN"
 	codeAction              = "INVALID_ACTION"
 	codeCondition           = "INVALID_CONDITION"
 	codeTag                 = "INVALID_TAG"
@@ -327,7 +340,7 @@ func validateCondition(c Condition, depth int, where string, entries *int) error
 			return invalid(codeCondition, "%s: %s needs at least one condition", where, c.Operator)
 		}
 	default:
-		return invalid(codeCondition, "%s: unknown operator %q: expected AND, OR, NOT or MATCH", where, c.Operator)
+		return invalid(codeCondition, "%s: unknown operator %.32q: expected AND, OR, NOT or MATCH", where, c.Operator)
 	}
 	for i, child := range c.Conditions {
 		if err := validateCondition(child, depth+1, fmt.Sprintf("%s.conditions[%d]", where, i), entries); err != nil {
