@@ -1,104 +1,109 @@
 // Package registry is the one door to the data: the caller is checked, the change made and the audit record written in one
 // transaction. It keeps the cache of compiled policies.
+//
+// Every method that a person or program can ask for takes an iam.Caller and judges it inside the transaction that reads or changes,
+// with the same evaluator that judges OpenStack calls. What belongs to another account is iam.NotFound; what the caller may not do is
+// iam.Denied, with the action that is missing, and leaves an audit record.
+//
+// Logging in and using tokens (Authenticate, Check, Roles) is answered from memory. The cache is exact: see cache.go.
+//
+//	reg, err := registry.New(ctx, registry.Config{Store: st, Ring: ring})
+//	go reg.Run(ctx)
+//	roles, err := reg.Roles(ctx, "EU.0f0f0f0f0f0f0f0f", project, addr)
 package registry
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
-	"net/netip"
+	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stackgate/stackgate/internal/iam"
-	"github.com/stackgate/stackgate/internal/rbac"
-	"github.com/stackgate/stackgate/internal/urn"
+	"github.com/stackgate/stackgate/internal/keys"
+	"github.com/stackgate/stackgate/internal/store"
 )
 
-var errTODO = errors.New("not implemented")
-
 // Config configures a Registry.
-type Config struct{}
+type Config struct {
+	Store    *store.Store
+	Ring     *keys.Ring         // for the secrets' peppers; reloaded when another process changes keys
+	AuditKey ed25519.PrivateKey // signs checkpoints of the audit chain; kept outside the database. nil: no checkpoints
+	Now      func() time.Time   // nil: time.Now
+
+	CacheSize    int           // identities kept compiled; 0: 10000
+	MaxStaleness time.Duration // how long to answer from memory while the database is away; 0: 5m, negative: not at all
+	PollInterval time.Duration // how often Run looks for changes by others; 0: 200ms
+	Logger       *slog.Logger  // nil: discarded
+}
+
+// The defaults of Config.
+const (
+	defaultCacheSize    = 10000
+	defaultMaxStaleness = 5 * time.Minute
+	defaultPollInterval = 200 * time.Millisecond
+)
 
 // A Registry is safe for concurrent use.
-type Registry struct{}
+type Registry struct {
+	store    *store.Store
+	ring     *keys.Ring
+	auditKey ed25519.PrivateKey
+	now      func() time.Time
+	log      *slog.Logger
 
-// New opens a registry over a store.
-func New(ctx context.Context, c Config) (*Registry, error) { return nil, errTODO }
+	maxStaleness, pollInterval time.Duration
 
-// Run keeps the cache exact (polls the change table) and writes last-use times until ctx ends; then it flushes them.
-func (r *Registry) Run(ctx context.Context) error { return errTODO }
+	cache    *cache
+	refusals *refusals
 
-// ---- logging in and using tokens (no caller yet: the credential is the caller)
+	pollMu    sync.Mutex   // held while polling; guards seen
+	seen      int64        // the revision up to which the cache knows all changes
+	polled    atomic.Int64 // when the last poll that succeeded began, in nanoseconds
+	attempted atomic.Int64 // when the last poll began
+	away      atomic.Bool  // the last poll failed
+	running   atomic.Bool
 
-// A Login is an authenticated service account.
-type Login struct {
-	Account  iam.ServiceAccount
-	SecretID string
+	usesMu sync.Mutex
+	uses   map[string]use // by secret id, not yet written
 }
 
-// A Use says where a credential was used from, for last-used.
-type Use struct {
-	Address netip.Addr
-	Agent   string // User-Agent, cut to 128 characters
+// New opens a registry over a store. Without Run it is exact for its own changes and looks for those of others before it answers, at most
+// once per PollInterval.
+func New(ctx context.Context, c Config) (*Registry, error) {
+	if c.Store == nil || c.Ring == nil {
+		return nil, errors.New("registry: Store and Ring are needed")
+	}
+	r := &Registry{store: c.Store, ring: c.Ring, auditKey: c.AuditKey, now: c.Now, log: c.Logger,
+		maxStaleness: c.MaxStaleness, pollInterval: c.PollInterval, refusals: newRefusals(), uses: map[string]use{}}
+	if r.now == nil {
+		r.now = time.Now
+	}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	if r.maxStaleness == 0 {
+		r.maxStaleness = defaultMaxStaleness
+	}
+	r.maxStaleness = max(r.maxStaleness, 0)
+	if r.pollInterval <= 0 {
+		r.pollInterval = defaultPollInterval
+	}
+	if c.CacheSize <= 0 {
+		c.CacheSize = defaultCacheSize
+	}
+	var err error
+	if r.cache, err = newCache(c.CacheSize); err != nil {
+		return nil, err
+	}
+	r.seen = -1 // the first poll reads everything that must be in memory
+	if err := r.poll(ctx); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
-
-// Authenticate checks a client's secret. An unknown client, a wrong, expired or revoked secret, and a disabled service account or
-// account do the same work and give the same iam.Unauthenticated.
-func (r *Registry) Authenticate(ctx context.Context, id iam.ClientID, secret string, use Use) (Login, error) {
-	return Login{}, errTODO
-}
-
-// Check reports whether a token (already opened and of the right purpose) still stands: not expired, service account and account enabled, secret
-// not revoked or expired, token not revoked. It returns the service account; otherwise iam.Unauthenticated, or iam.Unavailable when that
-// cannot be known. It answers from memory on the hot path. The project, if any, is not looked at: Roles does that.
-func (r *Registry) Check(ctx context.Context, t iam.Token) (*iam.ServiceAccount, error) {
-	return nil, errTODO
-}
-
-// CheckExpired is Check for a token that may have expired up to window ago (Keystone's allow_expired).
-func (r *Registry) CheckExpired(ctx context.Context, t iam.Token, window time.Duration) (*iam.ServiceAccount, error) {
-	return nil, errTODO
-}
-
-// Roles gives the roles of a service account on a project now, from addr (invalid: unknown). A project that is unknown, disabled or
-// another account's gives no roles and no error. iam.Unavailable when the database is away for longer than the staleness allowed.
-func (r *Registry) Roles(ctx context.Context, id iam.ClientID, project iam.ProjectID, addr netip.Addr) (rbac.Roles, error) {
-	return 0, errTODO
-}
-
-// ProjectRights are the rights of an identity on one project.
-type ProjectRights struct {
-	Project iam.Project
-	Rights  []iam.Action // of the eleven, in the table's order
-	Roles   rbac.Roles
-}
-
-// ProjectRights lists the enabled projects of the account on which the service account has at least one role, by id.
-func (r *Registry) ProjectRights(ctx context.Context, id iam.ClientID, addr netip.Addr) ([]ProjectRights, error) {
-	return nil, errTODO
-}
-
-// ProjectByID gives a project for whoever has a role on it (Keystone's token bodies); iam.NotFound otherwise.
-func (r *Registry) ProjectByID(ctx context.Context, id iam.ClientID, project iam.ProjectID, addr netip.Addr) (iam.Project, error) {
-	return iam.Project{}, errTODO
-}
-
-// ProjectByName is ProjectByID for a name, within the service account's own account; names are unique there.
-func (r *Registry) ProjectByName(ctx context.Context, id iam.ClientID, name string, addr netip.Addr) (iam.Project, error) {
-	return iam.Project{}, errTODO
-}
-
-// RevokeToken ends one token at once, in every replica, by its audit id.
-func (r *Registry) RevokeToken(ctx context.Context, c iam.Caller, t iam.Token) error { return errTODO }
-
-// ---- decisions for the management API
-
-// Decide answers whether the caller may do action on resource, with reasons.
-func (r *Registry) Decide(ctx context.Context, c iam.Caller, action iam.Action, resource urn.URN) (iam.Decision, error) {
-	return iam.Decision{}, errTODO
-}
-
-// ---- management. Each method names the IAM action it needs (ovh-iam.md §2, §4); without it: iam.Denied with Actions set.
-// Things of another account are iam.NotFound. Lists are ordered by id and paged.
 
 // A Page asks for a part of a list. Limit 0 is the default (100); over 1000 is cut to 1000.
 type Page struct {
@@ -106,164 +111,48 @@ type Page struct {
 	Limit int
 }
 
-// ServiceAccountFilter narrows a list of service accounts.
-type ServiceAccountFilter struct {
-	UnusedSince time.Time // zero: no filter; else only those whose secrets were all last used before it
+func (p Page) limit() int {
+	if p.Limit <= 0 {
+		return 100
+	}
+	return min(p.Limit, 1000)
 }
 
-func (r *Registry) ServiceAccounts(ctx context.Context, c iam.Caller, f ServiceAccountFilter, p Page) (list []iam.ServiceAccount, next string, err error) {
-	return nil, "", errTODO
-}
-func (r *Registry) ServiceAccount(ctx context.Context, c iam.Caller, id iam.ClientID) (iam.ServiceAccount, error) {
-	return iam.ServiceAccount{}, errTODO
-}
-
-// CreateServiceAccount makes a service account with its first secret; the secret's value is returned here only. ID "" is generated.
-func (r *Registry) CreateServiceAccount(ctx context.Context, c iam.Caller, s iam.ServiceAccount) (made iam.ServiceAccount, secret string, err error) {
-	return iam.ServiceAccount{}, "", errTODO
+// cut takes one item more than the limit back off a list, and gives the cursor if there was one.
+func cut[T any](list []T, limit int, id func(*T) string) ([]T, string) {
+	if len(list) <= limit {
+		return list, ""
+	}
+	return list[:limit], id(&list[limit-1])
 }
 
-// UpdateServiceAccount applies change to the stored row (compare and swap; change may run more than once).
-func (r *Registry) UpdateServiceAccount(ctx context.Context, c iam.Caller, id iam.ClientID, change func(*iam.ServiceAccount) error) (iam.ServiceAccount, error) {
-	return iam.ServiceAccount{}, errTODO
-}
-func (r *Registry) DeleteServiceAccount(ctx context.Context, c iam.Caller, id iam.ClientID) error {
-	return errTODO
-}
-
-// SetServiceAccountDisabled disables or enables; repeating is no error.
-func (r *Registry) SetServiceAccountDisabled(ctx context.Context, c iam.Caller, id iam.ClientID, disabled bool) error {
-	return errTODO
-}
-func (r *Registry) Secrets(ctx context.Context, c iam.Caller, id iam.ClientID) ([]iam.Secret, error) {
-	return nil, errTODO
+// public gives a failure of the store a kind. Errors that have one pass.
+func public(err error) error {
+	switch {
+	case err == nil || iam.KindOf(err) != "":
+		return err
+	case errors.Is(err, store.ErrAway):
+		return &iam.Error{Kind: iam.Unavailable, Message: "The database cannot be reached. Try again later.", Err: err}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return &iam.Error{Kind: iam.Unavailable, Message: "The request took too long. Try again later.", Err: err}
+	}
+	return err
 }
 
-// AddSecret makes a further secret; its value is returned here only.
-func (r *Registry) AddSecret(ctx context.Context, c iam.Caller, id iam.ClientID, description string, expires time.Time) (iam.Secret, string, error) {
-	return iam.Secret{}, "", errTODO
+// missing turns a row that is not there into a public error that names it; other errors pass.
+func missing(err error, what, id string) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return notFound(what, id)
+	}
+	return err
 }
 
-// RotateSecrets makes a new secret and lets every other expire after overlap (0: at once).
-func (r *Registry) RotateSecrets(ctx context.Context, c iam.Caller, id iam.ClientID, description string, overlap time.Duration) (iam.Secret, string, error) {
-	return iam.Secret{}, "", errTODO
-}
-func (r *Registry) DeleteSecret(ctx context.Context, c iam.Caller, id iam.ClientID, secretID string) error {
-	return errTODO
-}
+func notFound(what, id string) error { return iam.Errorf(iam.NotFound, "There is no %s %q.", what, id) }
 
-// PolicyFilter narrows a list of policies; empty members do not.
-type PolicyFilter struct {
-	Actions    []iam.Action
-	Identities []urn.URN
-	Resources  []urn.URN
-	ReadOnly   *bool
-}
-
-func (r *Registry) Policies(ctx context.Context, c iam.Caller, f PolicyFilter, p Page) (list []iam.Policy, next string, err error) {
-	return nil, "", errTODO
-}
-func (r *Registry) Policy(ctx context.Context, c iam.Caller, id string) (iam.Policy, error) {
-	return iam.Policy{}, errTODO
-}
-func (r *Registry) CreatePolicy(ctx context.Context, c iam.Caller, p iam.Policy) (iam.Policy, error) {
-	return iam.Policy{}, errTODO
-}
-
-// ReplacePolicy sets everything but id, owner and creation.
-func (r *Registry) ReplacePolicy(ctx context.Context, c iam.Caller, id string, p iam.Policy) (iam.Policy, error) {
-	return iam.Policy{}, errTODO
-}
-func (r *Registry) DeletePolicy(ctx context.Context, c iam.Caller, id string) error { return errTODO }
-
-func (r *Registry) PermissionsGroups(ctx context.Context, c iam.Caller, p Page) (list []iam.PermissionsGroup, next string, err error) {
-	return nil, "", errTODO
-}
-func (r *Registry) PermissionsGroup(ctx context.Context, c iam.Caller, u urn.URN) (iam.PermissionsGroup, error) {
-	return iam.PermissionsGroup{}, errTODO
-}
-func (r *Registry) CreatePermissionsGroup(ctx context.Context, c iam.Caller, g iam.PermissionsGroup) (iam.PermissionsGroup, error) {
-	return iam.PermissionsGroup{}, errTODO
-}
-func (r *Registry) ReplacePermissionsGroup(ctx context.Context, c iam.Caller, u urn.URN, g iam.PermissionsGroup) (iam.PermissionsGroup, error) {
-	return iam.PermissionsGroup{}, errTODO
-}
-func (r *Registry) DeletePermissionsGroup(ctx context.Context, c iam.Caller, u urn.URN) error {
-	return errTODO
-}
-
-func (r *Registry) ResourceGroups(ctx context.Context, c iam.Caller, p Page) (list []iam.ResourceGroup, next string, err error) {
-	return nil, "", errTODO
-}
-func (r *Registry) ResourceGroup(ctx context.Context, c iam.Caller, id string) (iam.ResourceGroup, error) {
-	return iam.ResourceGroup{}, errTODO
-}
-func (r *Registry) CreateResourceGroup(ctx context.Context, c iam.Caller, g iam.ResourceGroup) (iam.ResourceGroup, error) {
-	return iam.ResourceGroup{}, errTODO
-}
-func (r *Registry) ReplaceResourceGroup(ctx context.Context, c iam.Caller, id string, g iam.ResourceGroup) (iam.ResourceGroup, error) {
-	return iam.ResourceGroup{}, errTODO
-}
-func (r *Registry) DeleteResourceGroup(ctx context.Context, c iam.Caller, id string) error {
-	return errTODO
-}
-
-// A TagFilter narrows resources by one tag: EQ, NEQ, EXISTS, NEXISTS, LIKE, ILIKE.
-type TagFilter struct{ Key, Operator, Value string }
-
-// ResourceFilter narrows a list of resources; empty members do not. URNs may be patterns.
-type ResourceFilter struct {
-	Names, Types []string
-	URNs         []urn.URN
-	Tags         []TagFilter
-}
-
-// Resources lists what the caller can see: the account itself and its projects on which it has any action.
-func (r *Registry) Resources(ctx context.Context, c iam.Caller, f ResourceFilter, p Page) (list []iam.Resource, next string, err error) {
-	return nil, "", errTODO
-}
-func (r *Registry) Resource(ctx context.Context, c iam.Caller, u urn.URN) (iam.Resource, error) {
-	return iam.Resource{}, errTODO
-}
-
-// SetTags replaces all tags.
-func (r *Registry) SetTags(ctx context.Context, c iam.Caller, u urn.URN, tags map[string]string) (iam.Resource, error) {
-	return iam.Resource{}, errTODO
-}
-func (r *Registry) AddTag(ctx context.Context, c iam.Caller, u urn.URN, key, value string) error {
-	return errTODO
-}
-func (r *Registry) RemoveTag(ctx context.Context, c iam.Caller, u urn.URN, key string) error {
-	return errTODO
-}
-
-// ---- accounts and projects: creating, disabling and deleting are the operator's; reading one's own needs an IAM action
-
-func (r *Registry) Accounts(ctx context.Context, c iam.Caller, p Page) (list []iam.Account, next string, err error) {
-	return nil, "", errTODO
-}
-func (r *Registry) Account(ctx context.Context, c iam.Caller, id urn.Account) (iam.Account, error) {
-	return iam.Account{}, errTODO
-}
-func (r *Registry) CreateAccount(ctx context.Context, c iam.Caller, a iam.Account) (iam.Account, error) {
-	return iam.Account{}, errTODO
-}
-func (r *Registry) SetAccountDisabled(ctx context.Context, c iam.Caller, id urn.Account, disabled bool) error {
-	return errTODO
-}
-
-// Projects lists the caller's account's projects (all accounts' for an operator whose Account is zero).
-func (r *Registry) Projects(ctx context.Context, c iam.Caller, p Page) (list []iam.Project, next string, err error) {
-	return nil, "", errTODO
-}
-func (r *Registry) Project(ctx context.Context, c iam.Caller, id iam.ProjectID) (iam.Project, error) {
-	return iam.Project{}, errTODO
-}
-
-// CreateProject makes a project; ID "" is generated.
-func (r *Registry) CreateProject(ctx context.Context, c iam.Caller, p iam.Project) (iam.Project, error) {
-	return iam.Project{}, errTODO
-}
-func (r *Registry) SetProjectDisabled(ctx context.Context, c iam.Caller, id iam.ProjectID, disabled bool) error {
-	return errTODO
+// taken turns a broken uniqueness into a public error; other errors pass.
+func taken(err error, what, name string) error {
+	if errors.Is(err, store.ErrExists) {
+		return iam.Errorf(iam.Conflict, "There is already a %s %q.", what, name)
+	}
+	return err
 }

@@ -1,0 +1,366 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/stackgate/stackgate/internal/iam"
+	"github.com/stackgate/stackgate/internal/rbac"
+	"github.com/stackgate/stackgate/internal/store"
+	"github.com/stackgate/stackgate/internal/urn"
+)
+
+// The cache is bounded and exact.
+//
+// Bounded: identities and projects are in LRUs; an identity keeps role sets for a bounded number of projects.
+//
+// Exact: every change names, in its own transaction, what it touched. The process that made it drops that before the call returns;
+// others poll the change table. A load that began before a drop must not put back what was dropped: each drop moves a generation, and
+// what was loaded under an older one is used for the one answer and not kept. Role sets are kept only when they hold at every
+// time and from every address, and only beside the project they were computed for.
+type cache struct {
+	identities *lru.Cache[iam.ClientID, *identity]
+	projects   *lru.Cache[iam.ProjectID, *project]
+
+	mu         sync.Mutex // held while dropping and while keeping something loaded
+	generation atomic.Int64
+
+	revokedMu sync.RWMutex
+	revoked   map[string]time.Time // audit id as it is stored → when it can be forgotten
+}
+
+// An identity is a service account with all that decides for it. Only roles changes.
+type identity struct {
+	sa       iam.ServiceAccount
+	disabled bool // it or its account
+	secrets  []store.Secret
+	compiled *iam.Compiled
+	groups   []urn.URN // that its policies name
+
+	mu    sync.RWMutex
+	roles map[iam.ProjectID]projectRoles
+}
+
+type projectRoles struct {
+	project *project // the very one that they were computed for
+	roles   rbac.Roles
+}
+
+// rolesKept bounds the role sets of one identity. Past it they are computed anew, from the compiled policies.
+const rolesKept = 256
+
+// A project is one with its account's state and its tags.
+type project struct {
+	iam.Project
+	resource iam.Resource
+}
+
+func newCache(size int) (*cache, error) {
+	identities, err := lru.New[iam.ClientID, *identity](size)
+	if err != nil {
+		return nil, err
+	}
+	projects, err := lru.New[iam.ProjectID, *project](size)
+	if err != nil {
+		return nil, err
+	}
+	return &cache{identities: identities, projects: projects, revoked: map[string]time.Time{}}, nil
+}
+
+// keep runs put unless something was dropped since the generation was read.
+func (c *cache) keep(generation int64, put func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.generation.Load() == generation {
+		put()
+	}
+}
+
+// drop forgets what changes name.
+func (c *cache) drop(changes []store.Change) {
+	if len(changes) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.generation.Add(1)
+	for _, ch := range changes {
+		switch ch.Kind {
+		case store.ClientChanged:
+			c.identities.Remove(iam.ClientID(ch.Subject))
+		case store.ProjectChanged:
+			c.projects.Remove(iam.ProjectID(ch.Subject))
+		case store.AccountChanged:
+			c.dropWhere(func(e *identity) bool { return store.OwnerKey(e.sa.Owner) == ch.Subject })
+		case store.GroupChanged:
+			c.dropWhere(func(e *identity) bool { return slices.Contains(e.groups, urn.URN(ch.Subject)) })
+		case store.TokenRevoked, store.KeysChanged, store.ProjectsChanged: // not kept here
+		default:
+			c.dropWhere(func(*identity) bool { return true }) // of a newer program: unknown, so everything
+			c.projects.Purge()
+		}
+	}
+}
+
+func (c *cache) dropWhere(match func(*identity) bool) {
+	for _, id := range c.identities.Keys() {
+		if e, ok := c.identities.Peek(id); ok && match(e) {
+			c.identities.Remove(id)
+		}
+	}
+}
+
+func (c *cache) dropAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.generation.Add(1)
+	c.identities.Purge()
+	c.projects.Purge()
+}
+
+func (c *cache) revoke(auditID string, until time.Time) {
+	c.revokedMu.Lock()
+	defer c.revokedMu.Unlock()
+	c.revoked[auditID] = until
+}
+
+func (c *cache) forgetRevoked(now time.Time) {
+	c.revokedMu.Lock()
+	defer c.revokedMu.Unlock()
+	for id, until := range c.revoked {
+		if !now.Before(until) {
+			delete(c.revoked, id)
+		}
+	}
+}
+
+func (c *cache) isRevoked(auditID [16]byte) bool {
+	c.revokedMu.RLock()
+	defer c.revokedMu.RUnlock()
+	if len(c.revoked) == 0 {
+		return false
+	}
+	var text [32]byte
+	_, ok := c.revoked[string(appendHex(text[:0], auditID))]
+	return ok
+}
+
+func appendHex(dst []byte, id [16]byte) []byte {
+	const digits = "0123456789abcdef"
+	for _, b := range id {
+		dst = append(dst, digits[b>>4], digits[b&15])
+	}
+	return dst
+}
+
+// identity gives a service account from memory or from the database; store.ErrNotFound if there is none.
+func (r *Registry) identity(ctx context.Context, id iam.ClientID) (*identity, error) {
+	if e, ok := r.cache.identities.Get(id); ok {
+		return e, nil
+	}
+	generation := r.cache.generation.Load()
+	var e *identity
+	err := r.store.View(ctx, func(tx *store.Tx) (err error) {
+		e, err = loadIdentity(ctx, tx, id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.cache.keep(generation, func() { r.cache.identities.Add(id, e) })
+	return e, nil
+}
+
+func loadIdentity(ctx context.Context, tx *store.Tx, id iam.ClientID) (*identity, error) {
+	sa, err := tx.ServiceAccount(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	account, err := tx.Account(ctx, sa.Owner)
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := tx.Secrets(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	set, err := policySet(ctx, tx, sa.Owner, sa.Identity())
+	if err != nil {
+		return nil, err
+	}
+	e := &identity{sa: sa, disabled: sa.Disabled || account.Disabled, secrets: secrets, compiled: iam.Compile(set, sa.Identity()),
+		roles: map[iam.ProjectID]projectRoles{}}
+	for i := range set.Policies {
+		e.groups = append(e.groups, set.Policies[i].PermissionsGroups...)
+		for _, u := range set.Policies[i].Resources {
+			if u.Kind() == urn.KindResourceGroup {
+				e.groups = append(e.groups, u)
+			}
+		}
+	}
+	return e, nil
+}
+
+// project gives a project from memory or from the database; store.ErrNotFound if there is none.
+func (r *Registry) project(ctx context.Context, id iam.ProjectID) (*project, error) {
+	if p, ok := r.cache.projects.Get(id); ok {
+		return p, nil
+	}
+	generation := r.cache.generation.Load()
+	var p *project
+	err := r.store.View(ctx, func(tx *store.Tx) (err error) {
+		p, err = loadProject(ctx, tx, id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.cache.keep(generation, func() { r.cache.projects.Add(id, p) })
+	return p, nil
+}
+
+func loadProject(ctx context.Context, tx *store.Tx, id iam.ProjectID) (*project, error) {
+	row, err := tx.Project(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	res, err := tx.Resource(ctx, urn.Project(row.Owner.Partition, string(id)))
+	return &project{row, res}, err
+}
+
+// rolesOn gives the roles of a standing identity on a project, from memory if they are constant.
+func (r *Registry) rolesOn(e *identity, p *project, q question) rbac.Roles {
+	if p.Disabled || p.Owner != e.sa.Owner {
+		return 0
+	}
+	e.mu.RLock()
+	known, ok := e.roles[p.ID]
+	e.mu.RUnlock()
+	if ok && known.project == p {
+		return known.roles
+	}
+	roles, constant := e.compiled.Roles(p.resource, q.now, q.addr)
+	if constant {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if _, there := e.roles[p.ID]; there || len(e.roles) < rolesKept {
+			e.roles[p.ID] = projectRoles{p, roles}
+		}
+	}
+	return roles
+}
+
+// fresh reports iam.Unavailable when memory cannot be trusted any more. Normally Run has polled a moment ago and there is nothing to do.
+// Without Run, and as a last try before refusing, it polls itself.
+func (r *Registry) fresh(ctx context.Context, now time.Time) error {
+	trusted := r.pollInterval
+	if r.running.Load() {
+		trusted = max(r.maxStaleness, 5*r.pollInterval)
+	}
+	if r.within(&r.polled, now, trusted) && (r.maxStaleness > 0 || !r.away.Load()) {
+		return nil
+	}
+	err := error(nil)
+	if !r.away.Load() || !r.within(&r.attempted, now, r.pollInterval) {
+		err = r.poll(ctx)
+	}
+	if (err != nil || r.away.Load()) && !r.within(&r.polled, now, r.maxStaleness) {
+		return &iam.Error{Kind: iam.Unavailable, Message: "The database cannot be reached. Try again later.", Err: err}
+	}
+	return nil
+}
+
+// within reports whether the time in t is no further from now than d. A clock that was set back makes it false.
+func (r *Registry) within(t *atomic.Int64, now time.Time, d time.Duration) bool {
+	age := now.UnixNano() - t.Load()
+	return age >= 0 && d > 0 && age <= int64(d)
+}
+
+// poll reads the changes that others made and drops what they name.
+func (r *Registry) poll(ctx context.Context) error {
+	r.pollMu.Lock()
+	defer r.pollMu.Unlock()
+	start := r.now().UnixNano()
+	r.attempted.Store(start)
+	keysChanged := false
+	var revision int64
+	err := r.store.View(ctx, func(tx *store.Tx) (err error) {
+		revision = tx.Revision
+		keysChanged, err = r.catchUp(ctx, tx)
+		return err
+	})
+	if err == nil && keysChanged {
+		err = r.ring.Reload(ctx)
+	}
+	r.away.Store(err != nil)
+	if err != nil {
+		return public(err)
+	}
+	r.seen = revision
+	r.polled.Store(start)
+	return nil
+}
+
+// catchUp applies the changes after r.seen. Where they have been forgotten it drops everything.
+func (r *Registry) catchUp(ctx context.Context, tx *store.Tx) (keysChanged bool, err error) {
+	if r.seen < 0 || r.seen < tx.Pruned || r.seen > tx.Revision {
+		r.cache.dropAll()
+		return r.seen >= 0, r.loadRevoked(ctx, tx)
+	}
+	for after, full := r.seen, true; full && after < tx.Revision; {
+		changes, err := tx.Changes(ctx, after, changesPerRead)
+		if err != nil {
+			return false, err
+		}
+		if full = len(changes) == changesPerRead; full {
+			// The last revision may continue in the next read.
+			last := changes[len(changes)-1].Revision
+			changes = slices.DeleteFunc(changes, func(c store.Change) bool { return c.Revision == last })
+			if len(changes) == 0 {
+				r.cache.dropAll()
+				return true, r.loadRevoked(ctx, tx)
+			}
+		}
+		if len(changes) > 0 {
+			after = changes[len(changes)-1].Revision
+		}
+		r.cache.drop(changes)
+		for _, c := range changes {
+			keysChanged = keysChanged || c.Kind == store.KeysChanged
+			if err := r.applyRevocation(ctx, tx, c); err != nil {
+				return false, err
+			}
+		}
+	}
+	return keysChanged, nil
+}
+
+const changesPerRead = 5000
+
+func (r *Registry) applyRevocation(ctx context.Context, tx *store.Tx, c store.Change) error {
+	if c.Kind != store.TokenRevoked {
+		return nil
+	}
+	token, err := tx.RevokedToken(ctx, c.Subject)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // expired and forgotten meanwhile
+	}
+	if err == nil {
+		r.cache.revoke(token.AuditID, token.Until)
+	}
+	return err
+}
+
+func (r *Registry) loadRevoked(ctx context.Context, tx *store.Tx) error {
+	tokens, err := tx.RevokedTokens(ctx)
+	for _, t := range tokens {
+		r.cache.revoke(t.AuditID, t.Until)
+	}
+	return err
+}
