@@ -29,15 +29,17 @@ const maxBody = 1 << 20
 
 // Config configures a Server.
 type Config struct {
-	Registry *registry.Registry
-	Open     func(token string) (iam.Token, error) // opens a management token, and no other kind; any error is a 401
-	Now      func() time.Time                      // nil: time.Now
+	Registry  *registry.Registry
+	Open      func(token string) (iam.Token, error) // opens a management token, and no other kind; any error is a 401
+	PublicURL string                                // of the server, for telling where tokens come from; "": only the path is told
+	Now       func() time.Time                      // nil: time.Now
 }
 
 // A Server answers the management API. It is safe for concurrent use.
 type Server struct {
 	registry *registry.Registry
 	open     func(token string) (iam.Token, error)
+	login    string // where tokens come from
 	now      func() time.Time
 	routes   []route
 }
@@ -50,7 +52,7 @@ func New(c Config) (*Server, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Server{registry: c.Registry, open: c.Open, now: c.Now}
+	s := &Server{registry: c.Registry, open: c.Open, login: c.PublicURL + "/auth/oauth2/token", now: c.Now}
 	s.routes = s.table()
 	return s, nil
 }
@@ -125,15 +127,17 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) authenticate(r *http.Request) (*iam.ServiceAccount, error) {
 	values := r.Header.Values("Authorization")
 	if len(values) != 1 {
-		return nil, iam.Errorf(iam.Unauthenticated, "Send a management token as Authorization: Bearer; POST /auth/oauth2/token gives one.")
+		return nil, iam.Errorf(iam.Unauthenticated, "Send one header Authorization: Bearer with a management token; POST %s gives one.", s.login)
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return nil, iam.Errorf(iam.Unauthenticated, "Send a management token as Authorization: Bearer; no other scheme is taken here.")
+		return nil, iam.Errorf(iam.Unauthenticated, "Send a management token as Authorization: Bearer; POST %s gives one.", s.login)
 	}
 	t, err := s.open(token)
 	if err != nil {
-		return nil, &iam.Error{Kind: iam.Unauthenticated, Message: "This is no management token of ours, or it has expired; POST /auth/oauth2/token gives a new one.", Err: err}
+		e := iam.Errorf(iam.Unauthenticated, "This is no management token of ours, or it has expired; POST %s gives a new one.", s.login)
+		e.Err = err
+		return nil, e
 	}
 	return s.registry.Check(r.Context(), t)
 }

@@ -151,6 +151,9 @@ func refusalOf(status int, header http.Header, answer []byte) error {
 		return &iam.Error{Kind: kindOf(status, ""), Message: fmt.Sprintf("The server answered with status %d and not as this API does; is the address right?", status)}
 	}
 	e := &iam.Error{Kind: kindOf(status, body.Class), Message: body.Message}
+	if reason := body.Details[because]; reason != "" {
+		e.Message = reason
+	}
 	e.Code = strings.TrimPrefix(strings.TrimPrefix(body.Class, rowOf(e.Kind, status).class), "::")
 	if id := header.Get("X-OVH-QueryID"); id != "" {
 		e.Err = errors.New("request id " + id)

@@ -23,6 +23,7 @@ const notGranted = "User not granted for this request"
 const (
 	byAuthentication = "unauthorizedActionsByAuthentication"
 	byIAM            = "unauthorizedActionsByIAM"
+	because          = "reason" // ours: our own sentence, which also names the resource
 )
 
 // A row ties a kind to how the API says it.
@@ -95,7 +96,7 @@ func bodyOf(err error, refusal row, otherwise Error) Error {
 	}
 	if e.Kind == iam.Denied && len(e.Actions) > 0 {
 		body.Message = notGranted
-		body.Details = map[string]string{byAuthentication: "", byIAM: joinActions(e.Actions)}
+		body.Details = map[string]string{byAuthentication: "", byIAM: joinActions(e.Actions), because: e.Message}
 	}
 	return body
 }
