@@ -3,6 +3,8 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -23,10 +25,11 @@ import (
 // Exact: every change names, in its own transaction, what it touched. The process that made it drops that before the call returns;
 // others poll the change table. A load that began before a drop must not put back what was dropped: each drop moves a generation, and
 // what was loaded under an older one is used for the one answer and not kept. Role sets are kept only when they hold at every
-// time and from every address, and only beside the project they were computed for.
+// time and from every address, and count only for a project that looks the same to conditions as the one they were computed for.
 type cache struct {
 	identities *lru.Cache[iam.ClientID, *identity]
 	projects   *lru.Cache[iam.ProjectID, *project]
+	lists      *lru.Cache[string, []*project] // all projects of an account, by id
 
 	mu         sync.Mutex // held while dropping and while keeping something loaded
 	generation atomic.Int64
@@ -48,18 +51,30 @@ type identity struct {
 }
 
 type projectRoles struct {
-	project *project // the very one that they were computed for
-	roles   rbac.Roles
+	looks string // of the project that they were computed for
+	roles rbac.Roles
 }
 
 // rolesKept bounds the role sets of one identity. Past it they are computed anew, from the compiled policies.
 const rolesKept = 256
 
-// A project is one with its account's state and its tags.
+// A project is one with its resource.
 type project struct {
 	iam.Project
 	resource iam.Resource
+	looks    string // all of resource that a policy can look at, as one text
 }
+
+func newProject(row iam.Project, res iam.Resource) *project {
+	looks := fmt.Sprintf("%q %q %q", res.URN, res.Name, res.DisplayName)
+	for _, key := range slices.Sorted(maps.Keys(res.Tags)) {
+		looks += fmt.Sprintf(" %q=%q", key, res.Tags[key])
+	}
+	return &project{row, res, looks}
+}
+
+// listsKept bounds the accounts whose list of projects is kept.
+const listsKept = 256
 
 func newCache(size int) (*cache, error) {
 	identities, err := lru.New[iam.ClientID, *identity](size)
@@ -70,7 +85,11 @@ func newCache(size int) (*cache, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cache{identities: identities, projects: projects, revoked: map[string]time.Time{}}, nil
+	lists, err := lru.New[string, []*project](listsKept)
+	if err != nil {
+		return nil, err
+	}
+	return &cache{identities: identities, projects: projects, lists: lists, revoked: map[string]time.Time{}}, nil
 }
 
 // keep runs put unless something was dropped since the generation was read.
@@ -100,10 +119,13 @@ func (c *cache) drop(changes []store.Change) {
 			c.dropWhere(func(e *identity) bool { return store.OwnerKey(e.sa.Owner) == ch.Subject })
 		case store.GroupChanged:
 			c.dropWhere(func(e *identity) bool { return slices.Contains(e.groups, urn.URN(ch.Subject)) })
-		case store.TokenRevoked, store.KeysChanged, store.ProjectsChanged: // not kept here
+		case store.ProjectsChanged:
+			c.lists.Remove(ch.Subject)
+		case store.TokenRevoked, store.KeysChanged: // not kept here
 		default:
 			c.dropWhere(func(*identity) bool { return true }) // of a newer program: unknown, so everything
 			c.projects.Purge()
+			c.lists.Purge()
 		}
 	}
 }
@@ -122,6 +144,7 @@ func (c *cache) dropAll() {
 	c.generation.Add(1)
 	c.identities.Purge()
 	c.projects.Purge()
+	c.lists.Purge()
 }
 
 func (c *cache) revoke(auditID string, until time.Time) {
@@ -231,7 +254,44 @@ func loadProject(ctx context.Context, tx *store.Tx, id iam.ProjectID) (*project,
 		return nil, err
 	}
 	res, err := tx.Resource(ctx, urn.Project(row.Owner.Partition, string(id)))
-	return &project{row, res}, err
+	return newProject(row, res), err
+}
+
+// projectsOf gives all projects of an account, by id, from memory or from the database.
+func (r *Registry) projectsOf(ctx context.Context, owner urn.Account) ([]*project, error) {
+	key := store.OwnerKey(owner)
+	if list, ok := r.cache.lists.Get(key); ok {
+		return list, nil
+	}
+	generation := r.cache.generation.Load()
+	var list []*project
+	err := r.store.View(ctx, func(tx *store.Tx) error {
+		list = nil
+		return eachProject(ctx, tx, owner, func(p *project) { list = append(list, p) })
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.cache.keep(generation, func() { r.cache.lists.Add(key, list) })
+	return list, nil
+}
+
+// eachProject goes through an account's projects by id, with their resources.
+func eachProject(ctx context.Context, tx *store.Tx, owner urn.Account, do func(*project)) error {
+	for after := ""; ; {
+		page, err := tx.Projects(ctx, owner, after, 500)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, row := range page {
+			res, err := tx.Resource(ctx, urn.Project(row.Owner.Partition, string(row.ID)))
+			if err != nil {
+				return err
+			}
+			do(newProject(row, res))
+			after = string(row.ID)
+		}
+	}
 }
 
 // rolesOn gives the roles of a standing identity on a project, from memory if they are constant.
@@ -242,7 +302,7 @@ func (r *Registry) rolesOn(e *identity, p *project, q question) rbac.Roles {
 	e.mu.RLock()
 	known, ok := e.roles[p.ID]
 	e.mu.RUnlock()
-	if ok && known.project == p {
+	if ok && known.looks == p.looks {
 		return known.roles
 	}
 	roles, constant := e.compiled.Roles(p.resource, q.now, q.addr)
@@ -250,7 +310,7 @@ func (r *Registry) rolesOn(e *identity, p *project, q question) rbac.Roles {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		if _, there := e.roles[p.ID]; there || len(e.roles) < rolesKept {
-			e.roles[p.ID] = projectRoles{p, roles}
+			e.roles[p.ID] = projectRoles{p.looks, roles}
 		}
 	}
 	return roles

@@ -42,16 +42,9 @@ func (a *attempt) resource(c *iam.Caller) urn.URN {
 // change is the door for writing: it judges the caller, makes the change and writes the record in one transaction, and has the cache
 // drop what changed before it returns. Fn may run more than once; it may narrow the attempt's account and subject for the record.
 func (r *Registry) change(ctx context.Context, c iam.Caller, a attempt, fn func(tx *store.Tx, a *attempt) (details string, err error)) error {
-	var refused error
 	changes, err := r.store.Update(ctx, func(tx *store.Tx) error {
 		a := a
-		refused = nil
-		err := r.authorize(ctx, tx, &c, &a)
-		if errors.Is(err, iam.Denied) && r.refusals.worth(c.Account, tx.Now) {
-			refused = err
-			return tx.AppendAudit(ctx, record(&c, &a, audit.Denied, ""))
-		}
-		if err != nil {
+		if err := r.authorize(ctx, tx, &c, &a); err != nil {
 			return err
 		}
 		details, err := fn(tx, &a)
@@ -61,10 +54,7 @@ func (r *Registry) change(ctx context.Context, c iam.Caller, a attempt, fn func(
 		return tx.AppendAudit(ctx, record(&c, &a, audit.Done, details))
 	})
 	r.cache.drop(changes)
-	if err == nil {
-		err = refused
-	}
-	return public(err)
+	return r.refused(ctx, &c, &a, err)
 }
 
 // read is the door for reading: it judges the caller and reads in one snapshot. Only a refusal is recorded.
@@ -75,15 +65,26 @@ func (r *Registry) read(ctx context.Context, c iam.Caller, a attempt, fn func(tx
 		}
 		return fn(tx)
 	})
-	if errors.Is(err, iam.Denied) && r.refusals.worth(c.Account, r.now()) {
-		_, werr := r.store.Update(ctx, func(tx *store.Tx) error {
-			return tx.AppendAudit(ctx, record(&c, &a, audit.Denied, ""))
-		})
-		if werr != nil {
-			return public(werr)
-		}
+	return r.refused(ctx, &c, &a, err)
+}
+
+// refused records a refusal, in a transaction of its own as the attempt's was rolled back, and makes the error public.
+func (r *Registry) refused(ctx context.Context, c *iam.Caller, a *attempt, err error) error {
+	e, ok := errors.AsType[*iam.Error](err)
+	if !ok || e.Kind != iam.Denied || !r.refusals.worth(c.Account, r.now()) {
+		return public(err)
 	}
-	return public(err)
+	at := *a
+	if len(e.Actions) > 0 {
+		at.action = e.Actions[0] // what was missing, where an attempt needs more than one
+	}
+	_, werr := r.store.Update(ctx, func(tx *store.Tx) error {
+		return tx.AppendAudit(ctx, record(c, &at, audit.Denied, ""))
+	})
+	if werr != nil {
+		return public(werr)
+	}
+	return err
 }
 
 // record says who tried what.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/stackgate/stackgate/internal/iam"
@@ -58,17 +59,17 @@ func unauthenticated() error {
 	return iam.Errorf(iam.Unauthenticated, "The client is unknown, its secret is wrong or has expired, or it is disabled.")
 }
 
-// match finds the live secret that has this value. It computes one MAC, under the current pepper, and compares all secrets with it, the
-// matching one not last. Secrets under an older pepper cost one MAC more each until they are rotated.
+// match finds the live secret that has this value. It computes one MAC, under the current pepper, also where there is nothing to compare
+// it with, and compares all secrets, also after one matched. A secret under an older pepper costs one MAC more until it is rotated.
 func (r *Registry) match(e *identity, secret string, now time.Time) (found *store.Secret) {
-	pepper, mac := r.ring.MAC(secret)
+	pepper, mac := r.mac(secret)
 	for i := range e.secrets {
 		s := &e.secrets[i]
 		same := false
 		if s.Pepper == pepper {
 			same = subtle.ConstantTimeCompare(s.MAC, mac[:]) == 1
 		} else {
-			same = r.ring.CheckMAC(secret, s.Pepper, s.MAC)
+			same = r.checkMAC(secret, s.Pepper, s.MAC)
 		}
 		if same && live(s, now) {
 			found = s
@@ -164,34 +165,17 @@ func (r *Registry) ProjectRights(ctx context.Context, id iam.ClientID, addr neti
 	if err != nil || e.disabled {
 		return nil, public(orKind(err, nil))
 	}
+	projects, err := r.projectsOf(ctx, e.sa.Owner)
+	if err != nil {
+		return nil, public(err)
+	}
 	var list []ProjectRights
-	err = r.store.View(ctx, func(tx *store.Tx) error {
-		list = nil
-		return eachProject(ctx, tx, e.sa.Owner, func(p *project) {
-			if roles := r.rolesOn(e, p, q); roles != 0 {
-				list = append(list, ProjectRights{p.Project, e.compiled.Rights(p.resource, q.now, addr), roles})
-			}
-		})
-	})
-	return list, public(err)
-}
-
-// eachProject goes through an account's projects by id, with their resources.
-func eachProject(ctx context.Context, tx *store.Tx, owner urn.Account, do func(*project)) error {
-	for after := ""; ; {
-		page, err := tx.Projects(ctx, owner, after, 500)
-		if err != nil || len(page) == 0 {
-			return err
-		}
-		for _, row := range page {
-			res, err := tx.Resource(ctx, urn.Project(row.Owner.Partition, string(row.ID)))
-			if err != nil {
-				return err
-			}
-			do(&project{row, res})
-			after = string(row.ID)
+	for _, p := range projects {
+		if roles := r.rolesOn(e, p, q); roles != 0 {
+			list = append(list, ProjectRights{p.Project, e.compiled.Rights(p.resource, q.now, addr), roles})
 		}
 	}
+	return list, nil
 }
 
 // ProjectByID gives a project for whoever has a role on it (Keystone's token bodies); iam.NotFound otherwise.
@@ -209,26 +193,23 @@ func (r *Registry) ProjectByID(ctx context.Context, id iam.ClientID, project iam
 
 // ProjectByName is ProjectByID for a name, within the service account's own account; names are unique there.
 func (r *Registry) ProjectByName(ctx context.Context, id iam.ClientID, name string, addr netip.Addr) (iam.Project, error) {
-	if err := r.fresh(ctx, r.now()); err != nil {
+	q := question{r.now(), addr}
+	if err := r.fresh(ctx, q.now); err != nil {
 		return iam.Project{}, err
 	}
 	e, err := r.identity(ctx, id)
 	if err != nil {
 		return iam.Project{}, public(missing(err, "project", name))
 	}
-	var p iam.Project
-	err = r.store.View(ctx, func(tx *store.Tx) (err error) {
-		p, err = tx.ProjectByName(ctx, e.sa.Owner, name)
-		return missing(err, "project", name)
-	})
+	projects, err := r.projectsOf(ctx, e.sa.Owner)
 	if err != nil {
 		return iam.Project{}, public(err)
 	}
-	p, err = r.ProjectByID(ctx, id, p.ID, addr)
-	if errors.Is(err, iam.NotFound) {
+	i := slices.IndexFunc(projects, func(p *project) bool { return p.Name == name })
+	if e.disabled || i < 0 || r.rolesOn(e, projects[i], q) == 0 {
 		return iam.Project{}, notFound("project", name)
 	}
-	return p, err
+	return projects[i].Project, nil
 }
 
 // revocationKept is how long a revoked token is remembered past its expiry: Keystone's allow_expired window.

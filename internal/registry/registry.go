@@ -54,6 +54,9 @@ type Registry struct {
 	now      func() time.Time
 	log      *slog.Logger
 
+	mac      func(secret string) (pepper string, mac [32]byte) // the ring's
+	checkMAC func(secret, pepper string, mac []byte) bool      // the ring's
+
 	maxStaleness, pollInterval time.Duration
 
 	cache    *cache
@@ -76,7 +79,7 @@ func New(ctx context.Context, c Config) (*Registry, error) {
 	if c.Store == nil || c.Ring == nil {
 		return nil, errors.New("registry: Store and Ring are needed")
 	}
-	r := &Registry{store: c.Store, ring: c.Ring, auditKey: c.AuditKey, now: c.Now, log: c.Logger,
+	r := &Registry{store: c.Store, ring: c.Ring, mac: c.Ring.MAC, checkMAC: c.Ring.CheckMAC, auditKey: c.AuditKey, now: c.Now, log: c.Logger,
 		maxStaleness: c.MaxStaleness, pollInterval: c.PollInterval, refusals: newRefusals(), uses: map[string]use{}}
 	if r.now == nil {
 		r.now = time.Now

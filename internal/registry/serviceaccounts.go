@@ -238,7 +238,7 @@ func (r *Registry) insertSecret(ctx context.Context, tx *store.Tx, id iam.Client
 		return iam.Secret{}, "", iam.Errorf(iam.Invalid, "The expiry of the secret is in the past.")
 	}
 	value := iam.NewSecretValue()
-	pepper, mac := r.ring.MAC(value)
+	pepper, mac := r.mac(value)
 	s := iam.Secret{ID: iam.NewSecretID(), ClientID: id, Description: description, CreatedAt: tx.Now, ExpiresAt: expires.UTC().Truncate(time.Microsecond)}
 	return s, value, tx.InsertSecret(ctx, store.Secret{Secret: s, Pepper: pepper, MAC: mac[:]})
 }
