@@ -34,25 +34,40 @@ var (
 )
 
 func TestEvaluateAgreesWithTheNaiveEvaluator(t *testing.T) {
+	allowed, refused := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		set, req := drawSet(t), drawRequest(t)
-		want := naive(set, req)
-		got := iam.Evaluate(set, req)
-		if got.Allowed != want.Allowed || !slices.Equal(got.Reasons, want.Reasons) {
-			t.Fatalf("%+v\n%+v\n got %+v\nwant %+v", set, req, got, want)
+		set := drawSet(t)
+		for range 10 {
+			if checkRequest(t, set, drawRequest(t)) {
+				allowed++
+			} else {
+				refused++
+			}
 		}
-		c := iam.Compile(set, req.Identity)
-		allowed, constant := c.Allows(req.Action, req.Resource, req.Time, req.Address)
-		if allowed != want.Allowed {
-			t.Fatalf("%+v\n%+v\nAllows says %v, want %+v", set, req, allowed, want)
-		}
-		rights, roles := naiveRoles(set, req)
-		gotRoles, rolesConstant := c.Roles(req.Resource, req.Time, req.Address)
-		if gotRoles != roles || !slices.Equal(c.Rights(req.Resource, req.Time, req.Address), rights) {
-			t.Fatalf("%+v\n%+v\nroles %b, want %b; rights %v", set, req, gotRoles, roles, rights)
-		}
-		checkConstant(t, set, req, constant, rolesConstant)
 	})
+	if allowed < refused/20 {
+		t.Errorf("%d allowed and %d refused show little", allowed, refused)
+	}
+}
+
+func checkRequest(t *rapid.T, set *iam.PolicySet, req iam.Request) bool {
+	want := naive(set, req)
+	got := iam.Evaluate(set, req)
+	if got.Allowed != want.Allowed || !slices.Equal(got.Reasons, want.Reasons) {
+		t.Fatalf("%+v\n%+v\n got %+v\nwant %+v", set, req, got, want)
+	}
+	c := iam.Compile(set, req.Identity)
+	allowed, constant := c.Allows(req.Action, req.Resource, req.Time, req.Address)
+	if allowed != want.Allowed {
+		t.Fatalf("%+v\n%+v\nAllows says %v, want %+v", set, req, allowed, want)
+	}
+	rights, roles := naiveRoles(set, req)
+	gotRoles, rolesConstant := c.Roles(req.Resource, req.Time, req.Address)
+	if gotRoles != roles || !slices.Equal(c.Rights(req.Resource, req.Time, req.Address), rights) {
+		t.Fatalf("%+v\n%+v\nroles %b, want %b; rights %v", set, req, gotRoles, roles, rights)
+	}
+	checkConstant(t, set, req, constant, rolesConstant)
+	return allowed
 }
 
 // checkConstant asks again at another time and from another address: what was called constant must not have changed.
@@ -107,11 +122,11 @@ func drawSet(t *rapid.T) *iam.PolicySet {
 		urn.PermissionsGroup(urn.EU, us11111.Name, "gone"), urn.PermissionsGroup(urn.EU, "ovh", "globalAdmin"), urn.PermissionsGroup(urn.EU, "ovh", "globalReadOnly"),
 		urn.PermissionsGroup(urn.EU, "ovh", "globalReadWrite"), urn.PermissionsGroup(urn.CA, "ovh", "globalAdmin"), urn.PermissionsGroup(urn.EU, "ovh", "no"),
 	})
-	for i := range rapid.IntRange(0, 4).Draw(t, "policies") {
+	for i := range rapid.IntRange(1, 5).Draw(t, "policies") {
 		p := iam.Policy{
 			ID: string(rune('a' + i)), Name: "policy",
-			Owner:       rapid.SampledFrom([]urn.Account{us11111, us11111, us11111, us11111, other, sameName}).Draw(t, "owner"),
-			Identities:  rapid.SliceOfN(rapid.SampledFrom([]urn.URN{robot, robot, otherRobot}), 0, 2).Draw(t, "identities"),
+			Owner:       rapid.SampledFrom([]urn.Account{us11111, us11111, us11111, us11111, us11111, us11111, other, sameName}).Draw(t, "owner"),
+			Identities:  rapid.SliceOfN(rapid.SampledFrom([]urn.URN{robot, robot, robot, otherRobot}), 1, 2).Draw(t, "identities"),
 			Resources:   rapid.SliceOfN(rapid.OneOf(resource, rapid.SampledFrom([]urn.URN{groupOne, groupTwo})), 1, 3).Draw(t, "resources"),
 			Permissions: drawPermissions(t),
 			ExpiredAt:   rapid.SampledFrom([]time.Time{{}, {}, {}, noon, noon.Add(time.Hour), noon.Add(-time.Hour)}).Draw(t, "expires"),
@@ -186,7 +201,7 @@ func drawAddress(t *rapid.T) netip.Addr {
 func drawRequest(t *rapid.T) iam.Request {
 	id := rapid.SampledFrom([]string{projectOne, projectTwo}).Draw(t, "project")
 	res := iam.Resource{URN: urn.Project(urn.EU, id), Owner: us11111, Name: id}
-	switch rapid.IntRange(0, 9).Draw(t, "odd resource") {
+	switch rapid.IntRange(0, 19).Draw(t, "odd resource") {
 	case 0:
 		res = iam.Resource{URN: urn.AccountResource(us11111), Owner: us11111, Name: us11111.Name}
 	case 1:
@@ -196,11 +211,15 @@ func drawRequest(t *rapid.T) iam.Request {
 	case 3:
 		res.URN = "urn:v1:eu:resource:publicCloudProject:*"
 	}
+	who := robot
+	if rapid.IntRange(0, 9).Draw(t, "somebody else") == 0 {
+		who = rapid.SampledFrom([]urn.URN{otherRobot, urn.AccountIdentity(us11111), urn.AccountIdentity(other), ""}).Draw(t, "who")
+	}
 	res.Tags = rapid.SampledFrom([]map[string]string{nil, {"environment": "prod"}, {"environment": "dev", "a:b": "xyz"}, {"environment": ""}}).Draw(t, "tags")
 	actions := []iam.Action{"publicCloudProject:openstack:computeOperator", "publicCloudProject:ai:aiTrainingRead", iam.ActionProjectGet, iam.ActionClientGet,
 		iam.ActionPolicyCreate, iam.ActionSecretCreate, "unheard:of", "", "publicCloudProject:*"}
 	return iam.Request{
-		Identity: rapid.SampledFrom([]urn.URN{robot, robot, robot, robot, otherRobot, urn.AccountIdentity(us11111), urn.AccountIdentity(other), ""}).Draw(t, "who"),
+		Identity: who,
 		Action:   rapid.SampledFrom(actions).Draw(t, "action"),
 		Resource: res,
 		Time:     drawTime(t),
