@@ -44,7 +44,6 @@ func methodNames() []string { return []string{"token", protocolID} }
 
 // createToken is POST /v3/auth/tokens. X-Auth-Token is not looked at.
 func createToken(s *Server, w http.ResponseWriter, r *http.Request, _ params) error {
-	web.EventOf(r.Context()).Operation = "identity:authenticate"
 	id, asked, err := readAuth(w, r)
 	if err != nil {
 		return err

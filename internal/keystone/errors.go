@@ -45,9 +45,10 @@ func forbidden(why string) error {
 	return &refusal{status: http.StatusForbidden, message: msgForbidden + ".", decided: why}
 }
 
-// policyRefusal is a 403 that names the rule, as oslo.policy has it.
-func policyRefusal(rule string) error {
-	return &refusal{status: http.StatusForbidden, message: msgForbidden + ": identity:" + rule + "."}
+// policyRefusal is a 403 that names the rule of the request, as oslo.policy has it.
+func policyRefusal(p params) error {
+	message := msgForbidden + ": " + p.rule + "."
+	return &refusal{status: http.StatusForbidden, message: message, decided: "not among what a service account may do here"}
 }
 
 func notFound(format string, args ...any) error {

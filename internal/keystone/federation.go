@@ -29,8 +29,7 @@ type claims struct {
 // federatedLogin is POST, or GET, on …/identity_providers/{idp}/protocols/{protocol}/auth: a bearer token becomes an unscoped
 // token. The body, if any, is not read.
 func federatedLogin(s *Server, w http.ResponseWriter, r *http.Request, p params) error {
-	web.EventOf(r.Context()).Operation = "identity:federated_login"
-	idp, protocol := p[0], p[1]
+	idp, protocol := p.segments[0], p.segments[1]
 	if protocol != protocolID {
 		return unsupportedMethod()
 	}

@@ -98,9 +98,9 @@ func showProject(s *Server, w http.ResponseWriter, r *http.Request, p params) er
 	if err != nil {
 		return err
 	}
-	project, err := s.c.Registry.ProjectByID(r.Context(), in.account.ID, iam.ProjectID(p[0]), web.ClientAddr(r))
+	project, err := s.c.Registry.ProjectByID(r.Context(), in.account.ID, iam.ProjectID(p.segments[0]), web.ClientAddr(r))
 	if errors.Is(err, iam.NotFound) {
-		return policyRefusal("get_project")
+		return policyRefusal(p)
 	}
 	if err != nil {
 		return err
@@ -109,38 +109,38 @@ func showProject(s *Server, w http.ResponseWriter, r *http.Request, p params) er
 	return nil
 }
 
-// self authenticates a call about a user, who must be the caller.
-func (s *Server) self(r *http.Request, user, rule string) (*session, error) {
+// self authenticates a call about the user of the path, who must be the caller.
+func (s *Server) self(r *http.Request, p params) (*session, error) {
 	in, err := s.authenticate(r)
 	if err != nil {
 		return nil, err
 	}
-	if user != UserID(in.account) {
-		return nil, policyRefusal(rule)
+	if p.segments[0] != UserID(in.account) {
+		return nil, policyRefusal(p)
 	}
 	return in, nil
 }
 
 // showUser shows the caller.
 func showUser(s *Server, w http.ResponseWriter, r *http.Request, p params) error {
-	in, err := s.self(r, p[0], "get_user")
+	in, err := s.self(r, p)
 	if err != nil {
 		return err
 	}
-	b := append([]byte(`{"user":{"id":"`), p[0]...)
+	b := append([]byte(`{"user":{"id":"`), p.segments[0]...)
 	b = appendString(append(b, `","name":`...), string(in.account.ID))
 	b = appendString(append(b, `,"domain_id":`...), in.provider.domainID)
 	b = append(b, `,"enabled":true,"password_expires_at":null,"options":{},"federated":[{"idp_id":`...)
 	b = appendString(b, in.provider.Name)
 	b = appendString(append(b, `,"protocols":[{"protocol_id":"`+protocolID+`","unique_id":`...), string(in.account.ID))
-	b = appendString(append(b, `}]}],"links":{"self":`...), s.c.PublicURL+"/v3/users/"+p[0])
+	b = appendString(append(b, `}]}],"links":{"self":`...), s.c.PublicURL+"/v3/users/"+p.segments[0])
 	send(w, http.StatusOK, append(b, "}}}\n"...))
 	return nil
 }
 
 // userProjects lists the caller's projects.
 func userProjects(s *Server, w http.ResponseWriter, r *http.Request, p params) error {
-	in, err := s.self(r, p[0], "list_user_projects")
+	in, err := s.self(r, p)
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func userProjects(s *Server, w http.ResponseWriter, r *http.Request, p params) e
 
 // userGroups lists the caller's groups: there are none in our Identity API.
 func userGroups(s *Server, w http.ResponseWriter, r *http.Request, p params) error {
-	if _, err := s.self(r, p[0], "list_groups_for_user"); err != nil {
+	if _, err := s.self(r, p); err != nil {
 		return err
 	}
 	return s.sendEmpty(w, r, "groups")
@@ -176,10 +176,10 @@ func showRegion(s *Server, w http.ResponseWriter, r *http.Request, p params) err
 	if _, err := s.authenticate(r); err != nil {
 		return err
 	}
-	if !slices.Contains(s.catalog.regions, p[0]) {
-		return notFound("Could not find region: %s.", p[0])
+	if !slices.Contains(s.catalog.regions, p.segments[0]) {
+		return notFound("Could not find region: %s.", p.segments[0])
 	}
-	send(w, http.StatusOK, append(s.appendRegion([]byte(`{"region":`), p[0]), "}\n"...))
+	send(w, http.StatusOK, append(s.appendRegion([]byte(`{"region":`), p.segments[0]), "}\n"...))
 	return nil
 }
 

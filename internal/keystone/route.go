@@ -10,8 +10,11 @@ import (
 	"github.com/stackgate/stackgate/internal/web"
 )
 
-// params are the variable segments of a path, in order.
-type params [3]string
+// params are what the route says of a request: its variable segments in order, and the name of its rule.
+type params struct {
+	segments [3]string
+	rule     string // identity:get_user
+}
 
 // An endpoint serves one method of one path or returns an error and has then written nothing.
 type endpoint func(s *Server, w http.ResponseWriter, r *http.Request, p params) error
@@ -20,57 +23,66 @@ type endpoint func(s *Server, w http.ResponseWriter, r *http.Request, p params) 
 type node struct {
 	fixed   map[string]*node
 	any     *node // a variable segment
-	methods map[string]endpoint
+	methods map[string]action
 	allow   string
+}
+
+// An action is an endpoint and the name of its rule in Keystone's policy, for events and refusals.
+type action struct {
+	rule  string
+	serve endpoint
 }
 
 // newRoutes makes the tree: what we serve, then what only an administrator of a real Keystone could, which we refuse.
 func newRoutes() *node {
 	root := &node{}
-	root.add("GET", "", versions)
-	root.add("GET", "v3", version)
+	root.add("GET", "", "get_versions", versions)
+	root.add("GET", "v3", "get_version", version)
 	for _, base := range []string{"v3/OS-FEDERATION", "OS-FEDERATION"} { // old clients leave v3 out
 		auth := base + "/identity_providers/{idp}/protocols/{protocol}/auth"
-		root.add("GET", auth, federatedLogin)
-		root.add("POST", auth, federatedLogin)
-		root.add("GET", base+"/projects", ownProjects)
-		root.add("GET", base+"/domains", ownDomains)
+		root.add("GET", auth, "federated_login", federatedLogin)
+		root.add("POST", auth, "federated_login", federatedLogin)
+		root.add("GET", base+"/projects", "get_auth_projects", ownProjects)
+		root.add("GET", base+"/domains", "get_auth_domains", ownDomains)
 	}
-	root.add("POST", "v3/auth/tokens", createToken)
-	root.add("GET", "v3/auth/tokens", validateToken)
-	root.add("DELETE", "v3/auth/tokens", revokeToken)
-	root.add("GET", "v3/auth/catalog", tokenCatalog)
-	root.add("GET", "v3/auth/projects", ownProjects)
-	root.add("GET", "v3/auth/domains", ownDomains)
-	root.add("GET", "v3/auth/system", ownSystem)
-	root.add("GET", "v3/projects/{id}", showProject)
-	root.add("GET", "v3/users/{id}", showUser)
-	root.add("GET", "v3/users/{id}/projects", userProjects)
-	root.add("GET", "v3/users/{id}/groups", userGroups)
-	root.add("GET", "v3/regions", listRegions)
-	root.add("GET", "v3/regions/{id}", showRegion)
+	root.add("POST", "v3/auth/tokens", "authenticate", createToken)
+	root.add("HEAD", "v3/auth/tokens", "check_token", validateToken)
+	root.add("GET", "v3/auth/tokens", "validate_token", validateToken)
+	root.add("DELETE", "v3/auth/tokens", "revoke_token", revokeToken)
+	root.add("GET", "v3/auth/catalog", "get_auth_catalog", tokenCatalog)
+	root.add("GET", "v3/auth/projects", "get_auth_projects", ownProjects)
+	root.add("GET", "v3/auth/domains", "get_auth_domains", ownDomains)
+	root.add("GET", "v3/auth/system", "get_auth_system", ownSystem)
+	root.add("GET", "v3/projects/{id}", "get_project", showProject)
+	root.add("GET", "v3/users/{id}", "get_user", showUser)
+	root.add("GET", "v3/users/{id}/projects", "list_user_projects", userProjects)
+	root.add("GET", "v3/users/{id}/groups", "list_groups_for_user", userGroups)
+	root.add("GET", "v3/regions", "list_regions", listRegions)
+	root.add("GET", "v3/regions/{id}", "get_region", showRegion)
 	for _, a := range administration() {
-		root.add(a.method, a.path, refuse(a.rule))
+		root.add(a.method, a.path, a.rule, refuse)
 	}
 	return root
 }
 
-// add adds a path. The first endpoint of a path and method stays.
-func (n *node) add(method, path string, e endpoint) {
+// add adds a path; GET implies HEAD. The first action of a path and method stays.
+func (n *node) add(method, path, rule string, e endpoint) {
 	if path != "" {
 		for _, segment := range strings.Split(path, "/") {
 			n = n.child(segment)
 		}
 	}
 	if n.methods == nil {
-		n.methods = map[string]endpoint{}
+		n.methods = map[string]action{}
 	}
-	if n.methods[method] != nil {
-		return
-	}
-	n.methods[method] = e
+	methods := []string{method}
 	if method == http.MethodGet {
-		n.methods[http.MethodHead] = e
+		methods = append(methods, http.MethodHead)
+	}
+	for _, m := range methods {
+		if _, taken := n.methods[m]; !taken {
+			n.methods[m] = action{"identity:" + rule, e}
+		}
 	}
 	n.allow = strings.Join(append(slices.Sorted(maps.Keys(n.methods)), http.MethodOptions), ", ")
 }
@@ -110,10 +122,10 @@ func (n *node) find(path string) (*node, params) {
 			n = next
 			continue
 		}
-		if n.any == nil || segment == "" || found == len(p) {
+		if n.any == nil || segment == "" || found == len(p.segments) {
 			return nil, p
 		}
-		n, p[found] = n.any, segment
+		n, p.segments[found] = n.any, segment
 		found++
 	}
 	return n, p
@@ -125,10 +137,12 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) error {
 		writeNoRoute(w)
 		return nil
 	}
-	e := n.methods[r.Method]
+	a, ok := n.methods[r.Method]
 	switch {
-	case e != nil:
-		return e(s, w, r, p)
+	case ok:
+		p.rule = a.rule
+		web.EventOf(r.Context()).Operation = a.rule
+		return a.serve(s, w, r, p)
 	case r.Method == http.MethodOptions:
 		w.Header().Set("Allow", n.allow)
 		w.Header().Set("Content-Length", "0")
@@ -141,12 +155,9 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) error {
 
 // refuse answers what an ordinary token may not do: 401 without one, else 403 with the name of the rule. Nothing that the request
 // says beside the token is looked at.
-func refuse(rule string) endpoint {
-	return func(s *Server, _ http.ResponseWriter, r *http.Request, _ params) error {
-		web.EventOf(r.Context()).Operation = "identity:" + rule
-		if _, err := s.authenticate(r); err != nil {
-			return err
-		}
-		return policyRefusal(rule)
+func refuse(s *Server, _ http.ResponseWriter, r *http.Request, p params) error {
+	if _, err := s.authenticate(r); err != nil {
+		return err
 	}
+	return policyRefusal(p)
 }

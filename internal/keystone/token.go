@@ -102,10 +102,8 @@ func (in *session) caller(r *http.Request) iam.Caller {
 	}
 }
 
-// subject opens the token of X-Subject-Token for somebody who may look at it or revoke it: its own owner. rule names what a
-// stranger is refused.
-func (s *Server) subject(r *http.Request, rule string, allowExpired bool) (*session, error) {
-	web.EventOf(r.Context()).Operation = "identity:" + rule
+// subject opens the token of X-Subject-Token for somebody who may look at it or revoke it: its own owner.
+func (s *Server) subject(r *http.Request, p params, allowExpired bool) (*session, error) {
 	caller, err := s.authenticate(r)
 	if err != nil {
 		return nil, err
@@ -122,7 +120,7 @@ func (s *Server) subject(r *http.Request, rule string, allowExpired bool) (*sess
 		return nil, deadToken(err)
 	}
 	if in.account.ID != caller.account.ID {
-		return nil, policyRefusal(rule)
+		return nil, policyRefusal(p)
 	}
 	return in, nil
 }
@@ -151,13 +149,9 @@ func deadToken(err error) error {
 }
 
 // validateToken is GET and HEAD /v3/auth/tokens. The roles in the answer are those of this moment.
-func validateToken(s *Server, w http.ResponseWriter, r *http.Request, _ params) error {
-	rule := "validate_token"
-	if r.Method == http.MethodHead {
-		rule = "check_token"
-	}
+func validateToken(s *Server, w http.ResponseWriter, r *http.Request, p params) error {
 	q := queryOf(r)
-	in, err := s.subject(r, rule, q.allowExpired)
+	in, err := s.subject(r, p, q.allowExpired)
 	if err != nil {
 		return err
 	}
@@ -199,8 +193,8 @@ func (s *Server) issue(w http.ResponseWriter, r *http.Request, in *session) erro
 }
 
 // revokeToken is DELETE /v3/auth/tokens: one's own token ends, those made from it do not.
-func revokeToken(s *Server, w http.ResponseWriter, r *http.Request, _ params) error {
-	in, err := s.subject(r, "revoke_token", false)
+func revokeToken(s *Server, w http.ResponseWriter, r *http.Request, p params) error {
+	in, err := s.subject(r, p, false)
 	if err != nil {
 		return err
 	}
