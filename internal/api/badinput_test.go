@@ -12,7 +12,6 @@ import (
 
 	"github.com/stackgate/stackgate/internal/api"
 	"github.com/stackgate/stackgate/internal/iam"
-	"github.com/stackgate/stackgate/internal/server"
 )
 
 func TestBadInputIsRefusedWithASentenceAndChangesNothing(t *testing.T) {
@@ -86,7 +85,7 @@ func TestPoliciesThatCannotBeAreRefused(t *testing.T) {
 		"without resources":                  `{"name":"n","identities":[],"permissions":{}}`,
 		"without permissions":                `{"name":"n","identities":[],"resources":[]}`,
 		"with an identity that is none":      change("urn:v1:eu:identity:credential:", "urn:v1:eu:resource:vps:"),
-		"with an identity of bob":            change("xx11111-ovh/oauth2-0f0f0f0f0f0f0f0f", "yy22222-ovh/oauth2-"+string(w.bob.cred.ID)),
+		"with an identity of bob":            change("xx11111-ovh/oauth2-0f0f0f0f0f0f0f0f", "yy22222-ovh/oauth2-"+string(w.bob.sa.ID)),
 		"with a resource of bob":             change("publicCloudProject:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f", "publicCloudProject:"+string(bobsProject)),
 		"with a resource in no partition":    change("urn:v1:eu:resource", "urn:v1:mars:resource"),
 		"with a name reserved to OVHcloud":   change("Demo-service-account", "ovh-mine"),
@@ -154,9 +153,9 @@ func TestNobodyIsLetInWithoutAManagementToken(t *testing.T) {
 		"a doubled token":      {"Bearer " + w.alice.token + w.alice.token},
 		"a very long token":    {"Bearer " + strings.Repeat("a", 100000)},
 		"two tokens":           {"Bearer " + w.alice.token, "Bearer " + w.bob.token},
-		"a secret for a token": {"Bearer " + w.alice.cred.Secret},
+		"a secret for a token": {"Bearer " + w.alice.secret},
 	} {
-		req, err := http.NewRequest("GET", w.URL+"/v1/auth/details", nil)
+		req, err := http.NewRequest("GET", w.url+"/v1/auth/details", nil)
 		ok(t, err)
 		req.Header["Authorization"] = header
 		resp, err := http.DefaultClient.Do(req)
@@ -181,20 +180,17 @@ func flipped(s string) string {
 }
 
 func TestTheClientLogsInAgainOnceWhenItsTokenIsRefused(t *testing.T) {
-	var ahead atomic.Int64
-	w := newWorld(t, func(c *server.Config) {
-		c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
-	})
+	w := newWorld(t)
 	ctx := context.Background()
 	_, err := w.alice.c.AuthDetails(ctx)
 	ok(t, err)
-	ahead.Store(int64(2 * time.Hour)) // the server's clock only: the client believes its token good
+	w.ahead.Store(int64(2 * time.Hour)) // the server's clock only: the client believes its token good
 	w.alice.send("GET", "/v1/auth/details", "").is(401)
 	_, err = w.alice.c.AuthDetails(ctx)
 	ok(t, err)
-	ok(t, w.bob.c.DisableServiceAccount(ctx, string(w.bob.cred.ID)))
+	ok(t, w.bob.c.DisableServiceAccount(ctx, string(w.bob.sa.ID)))
 	e := fails(t, errOf(w.bob.c.AuthDetails(ctx)), iam.Unauthenticated)
-	if strings.Contains(e.Error(), w.bob.cred.Secret) || strings.Contains(e.Error(), w.bob.token) {
+	if strings.Contains(e.Error(), w.bob.secret) || strings.Contains(e.Error(), w.bob.token) {
 		t.Errorf("the error holds the secret: %v", e)
 	}
 }
@@ -210,10 +206,10 @@ func TestTheClientSaysWhatIsWrong(t *testing.T) {
 	fails(t, errOf(w.alice.c.Policy(ctx, "00000000-0000-0000-0000-000000000000", false)), iam.NotFound)
 	fails(t, errOf(w.alice.c.CreatePolicy(ctx, api.Policy{})), iam.Invalid)
 
-	wrong, err := api.NewClient(api.ClientConfig{BaseURL: w.URL, ClientID: string(carol.cred.ID), ClientSecret: w.alice.cred.Secret})
+	wrong, err := api.NewClient(api.ClientConfig{BaseURL: w.url, ClientID: string(carol.sa.ID), ClientSecret: w.alice.secret})
 	ok(t, err)
 	e = fails(t, errOf(wrong.AuthDetails(ctx)), iam.Unauthenticated)
-	if strings.Contains(e.Error(), w.alice.cred.Secret) {
+	if strings.Contains(e.Error(), w.alice.secret) {
 		t.Errorf("the error holds the secret: %v", e)
 	}
 	nowhere, err := api.NewClient(api.ClientConfig{BaseURL: "http://127.0.0.1:1", ClientID: "a", ClientSecret: "b"})

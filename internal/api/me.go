@@ -11,13 +11,13 @@ import (
 
 // An AuthDetails says who the caller is, as OVHcloud's auth.Details.
 type AuthDetails struct {
-	Account       string   `json:"account"`
-	AllowedRoutes []string `json:"allowedRoutes,format:emitnull"` // null: IAM decides, not the credential
-	Description   string   `json:"description"`
-	Identities    []string `json:"identities"`
-	Method        string   `json:"method"`
-	Roles         []string `json:"roles"`
-	User          *string  `json:"user"` // null: no person
+	Account       string    `json:"account"`
+	AllowedRoutes *[]string `json:"allowedRoutes"` // null: IAM decides, not the credential
+	Description   string    `json:"description"`
+	Identities    []string  `json:"identities"`
+	Method        string    `json:"method"`
+	Roles         []string  `json:"roles"`
+	User          *string   `json:"user"` // null: no person
 }
 
 // authDetails needs no IAM action: programs ask it first, to learn whose credential they hold.

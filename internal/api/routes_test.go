@@ -11,14 +11,13 @@ import (
 
 	"github.com/stackgate/stackgate/internal/api"
 	"github.com/stackgate/stackgate/internal/iam"
-	"github.com/stackgate/stackgate/internal/servertest"
 )
 
 func TestListsHavePages(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
 	for i := range 5 {
-		_, err := w.alice.c.CreatePolicy(ctx, policy(fmt.Sprintf("p%d", i), string(w.alice.cred.Identity())))
+		_, err := w.alice.c.CreatePolicy(ctx, policy(fmt.Sprintf("p%d", i), string(w.alice.sa.Identity())))
 		ok(t, err)
 	}
 	whole, err := w.alice.c.Policies(ctx, api.PolicyQuery{})
@@ -61,7 +60,7 @@ func TestPoliciesAreFiltered(t *testing.T) {
 		"by its action":         {api.PolicyQuery{Actions: []string{"publicCloudProject:openstack:computeOperator"}}, true},
 		"by another action":     {api.PolicyQuery{Actions: []string{"publicCloudProject:openstack:imageOperator"}}, false},
 		"by its identity":       {api.PolicyQuery{Identities: []string{"urn:v1:eu:identity:credential:xx11111-ovh/oauth2-" + x.client}}, true},
-		"by another identity":   {api.PolicyQuery{Identities: []string{string(w.bob.cred.Identity())}}, false},
+		"by another identity":   {api.PolicyQuery{Identities: []string{string(w.bob.sa.Identity())}}, false},
 		"by its resource":       {api.PolicyQuery{Resources: []string{project}}, true},
 		"by not being theirs":   {api.PolicyQuery{ReadOnly: new(false)}, true},
 		"by being the system's": {api.PolicyQuery{ReadOnly: new(true)}, false},
@@ -78,7 +77,7 @@ func TestWhatAGetGivesCanBePut(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
 	x := w.things()
-	in := policy("full", string(w.alice.cred.Identity()))
+	in := policy("full", string(w.alice.sa.Identity()))
 	in.Description = "everything a policy can have"
 	in.Permissions.Deny = []api.Action{{Action: "publicCloudProject:openstack:imageOperator"}}
 	in.Permissions.Except = []api.Action{{Action: "publicCloudProject:openstack:volume*"}}
@@ -128,13 +127,13 @@ func TestSecretsRotateAndEnd(t *testing.T) {
 	ctx := context.Background()
 	made, err := w.alice.c.CreateServiceAccount(ctx, api.ServiceAccountCreation{Name: "job", Description: new("nightly"), Flow: api.ClientCredentials, CallbackURLs: []string{}})
 	ok(t, err)
-	first := w.as("job", servertest.Credential{ServiceAccount: iam.ServiceAccount{ID: iam.ClientID(made.ClientID), Owner: servertest.Account}, Secret: made.ClientSecret})
+	first := w.as("job", iam.ServiceAccount{ID: iam.ClientID(made.ClientID), Owner: alicesAccount}, made.ClientSecret)
 	first.send("GET", "/v1/auth/details", "").is(200)
 
 	rotated, err := w.alice.c.RotateSecrets(ctx, made.ClientID, api.Rotation{Description: "November", Overlap: new(int64(3600))})
 	ok(t, err)
 	first.send("GET", "/v1/auth/details", "").is(200)
-	second := w.as("job", servertest.Credential{ServiceAccount: first.cred.ServiceAccount, Secret: rotated.ClientSecret})
+	second := w.as("job", first.sa, rotated.ClientSecret)
 	list, err := w.alice.c.Secrets(ctx, made.ClientID)
 	ok(t, err)
 	if len(list) != 2 {
@@ -173,7 +172,7 @@ func TestDisableAndEnable(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
 	carol := w.carol(nil)
-	id := string(carol.cred.ID)
+	id := string(carol.sa.ID)
 	ok(t, w.alice.c.DisableServiceAccount(ctx, id))
 	ok(t, w.alice.c.DisableServiceAccount(ctx, id))
 	carol.send("GET", "/v1/auth/details", "").is(401)
@@ -197,11 +196,18 @@ func TestServiceAccountsAreListed(t *testing.T) {
 	if len(ids) != 2 || len(list) != 2 || !slices.Contains(ids, x.client) {
 		t.Errorf("%v, %v", ids, list)
 	}
-	unused, err := w.alice.c.ServiceAccounts(ctx, "90d")
+	unused, err := w.alice.c.ServiceAccounts(ctx, "1h")
 	ok(t, err)
-	if slices.ContainsFunc(unused, func(a api.ServiceAccount) bool { return a.ClientID == string(w.alice.cred.ID) }) {
-		t.Errorf("alice is listed as unused: %+v", unused)
+	if len(unused) != 0 {
+		t.Errorf("just made, and listed as unused for an hour: %+v", unused)
 	}
+	w.ahead.Store(int64(2 * time.Hour))
+	unused, err = w.alice.c.ServiceAccounts(ctx, "1h")
+	ok(t, err)
+	if !slices.ContainsFunc(unused, func(a api.ServiceAccount) bool { return a.ClientID == x.client }) {
+		t.Errorf("never used in two hours, and not listed: %+v", unused)
+	}
+	w.ahead.Store(0)
 	w.alice.send("GET", "/v1/me/api/oauth2/client?unused=soon", "").is(400, "90d")
 	w.alice.send("GET", "/v1/me/api/oauth2/client?unused=1d&unused=2d", "").is(400, "only once")
 	w.alice.send("GET", "/v1/me/api/oauth2/client?details=yes", "").is(400, "true or false")
@@ -303,9 +309,9 @@ func TestReference(t *testing.T) {
 
 func TestProjects(t *testing.T) {
 	w := newWorld(t)
-	p, err := w.alice.c.Project(context.Background(), string(servertest.Project))
+	p, err := w.alice.c.Project(context.Background(), string(alicesProject))
 	ok(t, err)
-	if p.ProjectName != "guide" || p.Status != "ok" || p.IAM.URN != project {
+	if p.ProjectName != "alices" || p.Status != "ok" || p.IAM.URN != project {
 		t.Errorf("%+v", p)
 	}
 	w.alice.send("GET", "/v1/cloud/project/ffffffffffffffffffffffffffffffff", "").is(404, "Client::NotFound")

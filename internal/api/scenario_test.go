@@ -9,7 +9,6 @@ import (
 
 	"github.com/stackgate/stackgate/internal/api"
 	"github.com/stackgate/stackgate/internal/iam"
-	"github.com/stackgate/stackgate/internal/servertest"
 	"github.com/stackgate/stackgate/internal/urn"
 )
 
@@ -37,15 +36,15 @@ const guidePolicy = `{
 func TestTheGuidesPolicyAsPrinted(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
-	guide, secret, err := w.Registry().CreateServiceAccount(ctx, w.Operator, iam.ServiceAccount{ID: "0f0f0f0f0f0f0f0f", Owner: servertest.Account, Name: "guide"})
+	guide, secret, err := w.registry.CreateServiceAccount(ctx, w.operator, iam.ServiceAccount{ID: "0f0f0f0f0f0f0f0f", Owner: alicesAccount, Name: "guide"})
 	ok(t, err)
 	made := read[api.Policy](w.alice.send("POST", "/v2/iam/policy", guidePolicy).is(200, `"owner":"xx11111-ovh"`, `"readOnly":false`, `"permissionsGroups":[]`))
 	if made.ID == "" || made.CreatedAt == nil || made.UpdatedAt != nil {
 		t.Errorf("made %+v", made)
 	}
-	shown, err := w.as("guide", servertest.Credential{ServiceAccount: guide, Secret: secret}).c.Access(ctx)
+	shown, err := w.as("guide", guide, secret).c.Access(ctx)
 	ok(t, err)
-	if len(shown.Projects) != 1 || shown.Projects[0].ID != string(servertest.Project) || len(shown.Projects[0].Rights) != 1 {
+	if len(shown.Projects) != 1 || shown.Projects[0].ID != string(alicesProject) || len(shown.Projects[0].Rights) != 1 {
 		t.Fatalf("access %+v", shown)
 	}
 	right := shown.Projects[0].Rights[0]
@@ -71,7 +70,7 @@ func TestMisspeltNamesAreRefusedWithTheNearest(t *testing.T) {
 func TestAuthDetails(t *testing.T) {
 	w := newWorld(t)
 	carol := w.carol(nil)
-	carol.send("GET", "/v1/auth/details", "").is(200, `"account":"xx11111-ovh"`, `"method":"oauth2_client_credentials"`, string(carol.cred.Identity()), `"allowedRoutes":null`)
+	carol.send("GET", "/v1/auth/details", "").is(200, `"account":"xx11111-ovh"`, `"method":"oauth2_client_credentials"`, string(carol.sa.Identity()), `"allowedRoutes":null`)
 	carol.send("GET", "/1.0/auth/details", "").is(200)
 	carol.send("GET", "/v2/auth/details", "").is(404)
 	me, err := w.alice.c.Me(context.Background())
@@ -120,7 +119,7 @@ func (x things) tries() []try {
 		{"GET /v1/auth/access", "/v1/auth/access", "", ""},
 		{"GET /v1/me", "/v1/me", "", account + "me/get"},
 		{"GET /v1/cloud/project", "/v1/cloud/project", "", ""},
-		{"GET /v1/cloud/project/{}", "/v1/cloud/project/" + string(servertest.Project), "", "publicCloudProject:apiovh:get"},
+		{"GET /v1/cloud/project/{}", "/v1/cloud/project/" + string(alicesProject), "", "publicCloudProject:apiovh:get"},
 		{"GET /v1/me/api/oauth2/client", "/v1/me/api/oauth2/client", "", account + "me/api/oauth2/client/get"},
 		{"POST /v1/me/api/oauth2/client", "/v1/me/api/oauth2/client", `{"name":"n","description":"","flow":"CLIENT_CREDENTIALS"}`, account + "me/api/oauth2/client/create"},
 		{"GET /v1/me/api/oauth2/client/{}", client, "", account + "me/api/oauth2/client/get"},
@@ -223,7 +222,7 @@ func TestTwoAccountsNeverSeeEachOther(t *testing.T) {
 		if !strings.Contains(y.route, "{}") {
 			if method == "GET" {
 				got := w.bob.send(method, y.path, "").is(200)
-				for _, secret := range []string{x.client, x.policy, x.resourceGroup, string(servertest.Project), "xx11111"} {
+				for _, secret := range []string{x.client, x.policy, x.resourceGroup, string(alicesProject), "xx11111"} {
 					if strings.Contains(got.body, secret) {
 						t.Errorf("bob sees %s in %s: %s", secret, y.route, got.body)
 					}
@@ -250,7 +249,7 @@ func TestK6BodyAndQueryCannotReachPolicyInput(t *testing.T) {
 	w := newWorld(t)
 	x := w.things()
 	carol := w.carol([]iam.Action{"account:apiovh:iam/policy/get"})
-	spoofs := `"target":{"account":"yy22222-ovh"},"identity":"` + string(w.alice.cred.Identity()) + `","caller":"operator","account":"xx11111-ovh","operator":"root"`
+	spoofs := `"target":{"account":"yy22222-ovh"},"identity":"` + string(w.alice.sa.Identity()) + `","caller":"operator","account":"xx11111-ovh","operator":"root"`
 	for _, y := range x.tries() {
 		method, _, _ := strings.Cut(y.route, " ")
 		if method == "GET" || y.action == "" {
@@ -260,16 +259,16 @@ func TestK6BodyAndQueryCannotReachPolicyInput(t *testing.T) {
 		if strings.HasPrefix(y.body, "{") {
 			body = "{" + spoofs + "," + y.body[1:]
 		}
-		got := carol.send(method, y.path, body, "X-Account", "xx11111-ovh", "X-Identity", string(w.alice.cred.Identity()), "X-Operator", "root")
+		got := carol.send(method, y.path, body, "X-Account", "xx11111-ovh", "X-Identity", string(w.alice.sa.Identity()), "X-Operator", "root")
 		if got.status != 403 && got.status != 400 {
 			t.Errorf("%s with a body that names policy input: %d %s", y.route, got.status, got.body)
 		}
-		got = carol.send(method, y.path+"?target=x&identity="+url.QueryEscape(string(w.alice.cred.Identity()))+"&operator=root", y.body)
+		got = carol.send(method, y.path+"?target=x&identity="+url.QueryEscape(string(w.alice.sa.Identity()))+"&operator=root", y.body)
 		if got.status != 403 && got.status != 400 {
 			t.Errorf("%s with a query that names policy input: %d %s", y.route, got.status, got.body)
 		}
 	}
-	carol.send("GET", "/v2/iam/policy?identity[]="+url.QueryEscape(string(w.bob.cred.Identity())), "").is(200, "[]")
+	carol.send("GET", "/v2/iam/policy?identity[]="+url.QueryEscape(string(w.bob.sa.Identity())), "").is(200, "[]")
 	carol.send("GET", "/v2/iam/policy?owner=yy22222-ovh", "").is(400, "Unknown query parameter")
 	w.untouched(x)
 }
@@ -305,7 +304,7 @@ func TestK12OwnersAndIdsAreImmutable(t *testing.T) {
 		t.Errorf("the resource group became %+v", gotRG)
 	}
 	client := "/v1/me/api/oauth2/client/" + x.client
-	w.alice.send("PUT", client, `{"clientId":"EU.ffffffffffffffff","identity":"`+string(w.bob.cred.Identity())+`"}`).is(200, "null")
+	w.alice.send("PUT", client, `{"clientId":"EU.ffffffffffffffff","identity":"`+string(w.bob.sa.Identity())+`"}`).is(200, "null")
 	w.alice.send("PUT", client, `{"flow":"AUTHORIZATION_CODE"}`).is(400, "flow")
 	w.alice.send("PUT", client, `{"disabled":true}`).is(400, "disable")
 	w.alice.send("PUT", client, `{"owner":"yy22222-ovh"}`).is(400, "owner")
@@ -320,9 +319,9 @@ func TestK13ListIsFilterOfShow(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
 	second := iam.ProjectID("abababababababababababababababab")
-	_, err := w.Registry().CreateProject(ctx, w.Operator, iam.Project{ID: second, Owner: servertest.Account, Name: "second"})
+	_, err := w.registry.CreateProject(ctx, w.operator, iam.Project{ID: second, Owner: alicesAccount, Name: "second"})
 	ok(t, err)
-	projects := []string{string(servertest.Project), string(second), string(bobsProject)}
+	projects := []string{string(alicesProject), string(second), string(bobsProject)}
 	actors := map[string]actor{"alice": w.alice, "bob": w.bob, "carol, who may read one project": w.carol([]iam.Action{"publicCloudProject:apiovh:get"}, urn.URN(project))}
 	for name, a := range actors {
 		listed, err := a.c.ProjectIDs(ctx)

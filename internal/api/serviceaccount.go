@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/stackgate/stackgate/internal/iam"
@@ -126,6 +127,9 @@ func (s *Server) listServiceAccounts(ctx context.Context, q *query) (any, error)
 	})
 	if err != nil {
 		return nil, err
+	}
+	if unused != "" { // one made since then has not been unused for so long
+		list = slices.DeleteFunc(list, func(a iam.ServiceAccount) bool { return a.CreatedAt.After(f.UnusedSince) })
 	}
 	if details {
 		return mapped(list, wireServiceAccount), nil

@@ -4,68 +4,130 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
 	"github.com/stackgate/stackgate/internal/api"
 	"github.com/stackgate/stackgate/internal/iam"
-	"github.com/stackgate/stackgate/internal/server"
-	"github.com/stackgate/stackgate/internal/servertest"
+	"github.com/stackgate/stackgate/internal/keys"
+	"github.com/stackgate/stackgate/internal/oidc"
+	"github.com/stackgate/stackgate/internal/registry"
+	"github.com/stackgate/stackgate/internal/store"
 	"github.com/stackgate/stackgate/internal/urn"
+	"github.com/stackgate/stackgate/internal/web"
 )
 
-// The two accounts of every test: alice administers servertest.Account, bob another one.
+// The two accounts of every test: alice administers alicesAccount, which owns the guide's project, bob another one.
 var (
-	bobsAccount = urn.Account{Partition: urn.EU, Name: "yy22222-ovh"}
-	bobsProject = iam.ProjectID("b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0")
-	project     = string(urn.Project(urn.EU, string(servertest.Project)))
-	account     = string(urn.AccountResource(servertest.Account))
+	alicesAccount = urn.Account{Partition: urn.EU, Name: "xx11111-ovh"}
+	alicesProject = iam.ProjectID("0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f")
+	bobsAccount   = urn.Account{Partition: urn.EU, Name: "yy22222-ovh"}
+	bobsProject   = iam.ProjectID("b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0")
+	project       = string(urn.Project(urn.EU, string(alicesProject)))
+	account       = string(urn.AccountResource(alicesAccount))
 )
 
+// A world is the management API and the endpoint for its tokens over a real registry with SQLite, on a loopback listener.
 type world struct {
-	*servertest.Server
-	t     *testing.T
-	alice actor
-	bob   actor
+	t        *testing.T
+	ahead    atomic.Int64 // nanoseconds by which the server's clock is ahead
+	registry *registry.Registry
+	url      string
+	operator iam.Caller
+	alice    actor
+	bob      actor
 }
 
 // An actor is a service account, its client, and its management token for requests that no client makes.
 type actor struct {
-	t     *testing.T
-	url   string
-	name  string
-	cred  servertest.Credential
-	c     *api.Client
-	token string
+	t      *testing.T
+	url    string
+	name   string
+	sa     iam.ServiceAccount
+	secret string
+	c      *api.Client
+	token  string
 }
 
-func newWorld(t *testing.T, change ...func(*server.Config)) *world {
+func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{Server: servertest.Start(t, change...), t: t}
+	w := &world{t: t, operator: iam.Caller{Operator: "test", Account: alicesAccount}}
+	now := func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
 	ctx := context.Background()
-	w.alice = w.as("alice", w.Administrator())
-	operator := iam.Caller{Operator: "test", Account: bobsAccount}
-	_, err := w.Registry().CreateAccount(ctx, operator, iam.Account{ID: bobsAccount})
+	st, err := store.Open(ctx, store.Config{URL: filepath.Join(t.TempDir(), "stackgate.db"), Now: now})
 	ok(t, err)
-	_, err = w.Registry().CreateProject(ctx, operator, iam.Project{ID: bobsProject, Owner: bobsAccount, Name: "bobs"})
+	t.Cleanup(func() { _ = st.Close() })
+	master, err := keys.ParseMaster(keys.NewMaster())
 	ok(t, err)
-	made, secret, err := w.Registry().RecoverAdministrator(ctx, operator, bobsAccount)
+	ring, err := keys.New(ctx, keys.Config{Master: master, Load: st.LoadKeys, Insert: st.InsertKey, Save: st.SaveKeys, Now: now})
 	ok(t, err)
-	w.bob = w.as("bob", servertest.Credential{ServiceAccount: made, Secret: secret})
+	w.registry, err = registry.New(ctx, registry.Config{Store: st, Ring: ring, Now: now})
+	ok(t, err)
+	w.serve(ring, now)
+	w.alice = w.administrator("alice", alicesAccount, alicesProject)
+	w.bob = w.administrator("bob", bobsAccount, bobsProject)
 	return w
 }
 
-// as logs a service account in.
-func (w *world) as(name string, cred servertest.Credential) actor {
+func (w *world) serve(ring *keys.Ring, now func() time.Time) {
 	w.t.Helper()
-	c, err := api.NewClient(api.ClientConfig{BaseURL: w.URL, ClientID: string(cred.ID), ClientSecret: cred.Secret})
+	listener := httptest.NewUnstartedServer(nil)
+	w.url = "http://" + listener.Listener.Addr().String()
+	login, err := oidc.New(oidc.Config{
+		Registry: w.registry, Ring: ring, PublicURL: w.url, IdentityAudience: w.url + "/v3", Partitions: []urn.Partition{urn.EU}, Now: now,
+	})
 	ok(w.t, err)
-	resp, err := http.PostForm(w.URL+"/auth/oauth2/token", url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {string(cred.ID)}, "client_secret": {cred.Secret}, "scope": {"all"},
+	open := func(token string) (iam.Token, error) {
+		payload, err := ring.Open(nil, string(iam.ManagementToken), token)
+		if err != nil {
+			return iam.Token{}, err
+		}
+		return iam.ParseToken(payload)
+	}
+	management, err := api.New(api.Config{Registry: w.registry, Open: open, PublicURL: w.url, Now: now})
+	ok(w.t, err)
+	log := slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	listener.Config.Handler = web.New(web.Config{Logger: log}).Wrap(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/auth/") {
+			login.ServeHTTP(rw, r)
+		} else {
+			management.ServeHTTP(rw, r)
+		}
+	}))
+	listener.Start()
+	w.t.Cleanup(listener.Close)
+}
+
+// administrator makes an account with a project and logs its administrator in.
+func (w *world) administrator(name string, a urn.Account, p iam.ProjectID) actor {
+	w.t.Helper()
+	ctx := context.Background()
+	operator := iam.Caller{Operator: "test", Account: a}
+	_, err := w.registry.CreateAccount(ctx, operator, iam.Account{ID: a})
+	ok(w.t, err)
+	_, err = w.registry.CreateProject(ctx, operator, iam.Project{ID: p, Owner: a, Name: name + "s"})
+	ok(w.t, err)
+	sa, secret, _, err := w.registry.RecoverAdministrator(ctx, operator, a, name)
+	ok(w.t, err)
+	return w.as(name, sa, secret)
+}
+
+// as logs a service account in.
+func (w *world) as(name string, sa iam.ServiceAccount, secret string) actor {
+	w.t.Helper()
+	c, err := api.NewClient(api.ClientConfig{BaseURL: w.url, ClientID: string(sa.ID), ClientSecret: secret})
+	ok(w.t, err)
+	resp, err := http.PostForm(w.url+"/auth/oauth2/token", url.Values{
+		"grant_type": {"client_credentials"}, "client_id": {string(sa.ID)}, "client_secret": {secret}, "scope": {"all"},
 	})
 	ok(w.t, err)
 	defer resp.Body.Close()
@@ -76,22 +138,25 @@ func (w *world) as(name string, cred servertest.Credential) actor {
 	if got.AccessToken == "" {
 		w.t.Fatalf("%s cannot log in: %d", name, resp.StatusCode)
 	}
-	return actor{t: w.t, url: w.URL, name: name, cred: cred, c: c, token: got.AccessToken}
+	return actor{t: w.t, url: w.url, name: name, sa: sa, secret: secret, c: c, token: got.AccessToken}
 }
 
 // carol makes a service account of alice's account with actions on resources (none: the account and its projects), and logs it in.
 func (w *world) carol(actions []iam.Action, resources ...urn.URN) actor {
 	w.t.Helper()
-	cred := w.ServiceAccount("carol-" + strings.ReplaceAll(w.t.Name(), "/", "-"))
+	ctx := context.Background()
+	sa, secret, err := w.registry.CreateServiceAccount(ctx, w.operator, iam.ServiceAccount{Owner: alicesAccount, Name: "carol"})
+	ok(w.t, err)
 	if len(resources) == 0 {
 		resources = []urn.URN{urn.URN(account), urn.URN(project)}
 	}
 	if len(actions) > 0 {
-		w.Policy(iam.Policy{
-			Name: "carols", Identities: []urn.URN{cred.Identity()}, Resources: resources, Permissions: iam.Permissions{Allow: actions},
+		_, err = w.registry.CreatePolicy(ctx, w.operator, iam.Policy{
+			Owner: alicesAccount, Name: "carols", Identities: []urn.URN{sa.Identity()}, Resources: resources, Permissions: iam.Permissions{Allow: actions},
 		})
+		ok(w.t, err)
 	}
-	return w.as("carol", cred)
+	return w.as("carol", sa, secret)
 }
 
 // A reply is an answer, raw.
