@@ -58,17 +58,27 @@ func (t *Table) find(target Target, own string) (n *node, project string, foreig
 	return n, project, foreign
 }
 
-// below gives the parameter's node if seg can be its value. A literal sibling with a format suffix is not: some services would
-// read it as the literal.
+// below gives the parameter's node if seg can be its value. What has a format suffix, or is a literal sibling with any suffix, is
+// not: some services take the suffix off and would read another call.
 func (n *node) below(seg string) *node {
 	m := n.param
 	if m == nil || m.isProj && !strings.HasPrefix(seg, m.project) {
 		return nil
 	}
-	if dot := strings.IndexByte(seg, '.'); dot > 0 && !m.rest && n.literals[seg[:dot]] != nil {
+	if m.rest {
+		return m
+	}
+	if dot := strings.IndexByte(seg, '.'); dot > 0 && n.literals[seg[:dot]] != nil {
+		return nil
+	}
+	if hasSuffixFold(seg, ".json") || hasSuffixFold(seg, ".xml") {
 		return nil
 	}
 	return m
+}
+
+func hasSuffixFold(s, suffix string) bool {
+	return len(s) >= len(suffix) && strings.EqualFold(s[len(s)-len(suffix):], suffix)
 }
 
 func (n *node) route(method string) *route {

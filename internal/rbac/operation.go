@@ -9,6 +9,8 @@ type Operation struct {
 	Rule    string // the service's policy rule: os_compute_api:servers:create
 	Access  Access
 	Roles   Roles // with ByRole: any one of them suffices
+	// Anonymous says that a request without a token is forwarded as if the call were Public, for the service itself to judge.
+	Anonymous bool
 
 	when   []condition // what must hold for the line to be meant
 	refuse []condition // what makes the call the administrator's
@@ -21,17 +23,16 @@ type Access uint8
 
 // The kinds of access. The zero value admits nobody.
 const (
-	Nobody    Access = iota // known, and no role permits it
-	ByRole                  // whoever has one of Roles
-	AnyRole                 // whoever has any role on the project
-	Public                  // nobody is asked: forwarded without any credential
-	Anonymous               // ByRole with a token; without one as Public, for the service itself to judge
+	Nobody  Access = iota // known, and no role permits it
+	ByRole                // whoever has one of Roles
+	AnyRole               // whoever has any role on the project
+	Public                // nobody is asked: forwarded without any credential
 )
 
 // Needs gives the roles of which one would permit the operation.
 func (o *Operation) Needs() Roles {
 	switch o.Access {
-	case ByRole, Anonymous:
+	case ByRole:
 		return o.Roles
 	case AnyRole:
 		return AllRoles
@@ -83,5 +84,5 @@ func (d Decision) Open() bool { return d.Verdict == Judged && d.Operation.Access
 
 // OpenWithoutToken reports whether the call may be forwarded without any credential if it came without one.
 func (d Decision) OpenWithoutToken() bool {
-	return d.Open() || d.Verdict == Judged && d.Operation.Access == Anonymous
+	return d.Open() || d.Verdict == Judged && d.Operation.Anonymous
 }

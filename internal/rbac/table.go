@@ -182,7 +182,7 @@ func (op *Operation) admit(w string) error {
 	case "public":
 		op.Access = Public
 	case "anonymous":
-		op.Access = Anonymous
+		op.Anonymous = true
 	default:
 		r, ok := ParseRole(w)
 		if !ok {

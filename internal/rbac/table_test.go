@@ -1,6 +1,11 @@
 package rbac
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
+
+const own = "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f"
 
 func table(t testing.TB) *Table {
 	t.Helper()
@@ -20,10 +25,199 @@ func target(t testing.TB, s Service, raw string) Target {
 	return tgt
 }
 
-func TestThin(t *testing.T) {
+// ask classifies "METHOD target" for the token's project; a body counts as read.
+func ask(t testing.TB, tab *Table, s Service, call, body string, header ...string) Decision {
+	t.Helper()
+	method, raw, _ := strings.Cut(call, " ")
+	h := map[string][]string{}
+	for i := 0; i+1 < len(header); i += 2 {
+		h[header[i]] = append(h[header[i]], header[i+1])
+	}
+	return tab.Classify(Request{Target: target(t, s, raw), Method: method, Header: h, Project: own, Body: []byte(body), HasBody: body != ""})
+}
+
+func TestEveryLineIsReachedByItsOwnCall(t *testing.T) {
 	tab := table(t)
-	d := tab.Classify(Request{Target: target(t, Compute, "/v2.1/p/servers/detail?deleted=False"), Method: "GET", Project: "p"})
-	if !d.Allows(RolesOf(ComputeRead)) || d.Allows(RolesOf(ImageRead)) {
+	prefix := map[Service]string{Compute: "/v2.1/" + own, Volume: "/v3/" + own, Image: "/v2", Network: "/v2.0", ObjectStore: "/v1/AUTH_" + own, AITraining: "/v1"}
+	fill := strings.NewReplacer("{project}", own, "{object...}", "a//b", "{", "x-", "}", "")
+	for _, op := range tab.Operations() {
+		raw, body := prefix[op.Service]+fill.Replace(op.Path), "{}"
+		if op.Path == "/" || op.Path == "/versions" || op.Rule == "swift:info" || op.Rule == "swift:healthcheck" || op.Rule == "ai:versions" {
+			continue // outside of the prefix
+		}
+		if op.Action != "" {
+			body = `{"` + op.Action + `":{}}`
+		}
+		for i, c := range op.when {
+			raw += map[bool]string{true: "?", false: "&"}[i == 0] + c.name
+		}
+		d := ask(t, tab, op.Service, op.Method+" "+raw, body)
+		if d.Operation != op || d.Verdict != Judged {
+			t.Errorf("%s %s %s: verdict %d, operation %+v, field %q", op.Method, raw, body, d.Verdict, d.Operation, d.Field)
+		}
+		for r := range numRoles {
+			want := op.Access == Public || op.Access == AnyRole || op.Access == ByRole && op.Roles.Has(r)
+			if got := d.Allows(RolesOf(r)) || d.Open(); got != want {
+				t.Errorf("%s %s with %s: %v, want %v", op.Method, raw, r, got, want)
+			}
+		}
+		if d.Allows(0) {
+			t.Errorf("%s %s: allowed without any role", op.Method, raw)
+		}
+	}
+}
+
+func TestReadersOnlyRead(t *testing.T) {
+	readers := RolesOf(ComputeRead, ImageRead, VolumeRead, NetworkRead, NetworkSecgroupRead, AITrainingRead)
+	for _, op := range table(t).Operations() {
+		if op.Access == ByRole && op.Method != "GET" && op.Roles.Intersects(readers) {
+			t.Errorf("%s %s is open to a reader", op.Method, op.Path)
+		}
+	}
+}
+
+func TestCalls(t *testing.T) {
+	tab := table(t)
+	const P = own
+	cases := []struct {
+		name    string
+		service Service
+		call    string
+		body    string
+		verdict Verdict
+		field   string
+		roles   Roles // Judged: exactly these may
+	}{
+		{"the list of servers", Compute, "GET /v2.1/servers/detail?deleted=False", "", Judged, "", RolesOf(ComputeManage, ComputeSnapshotManage, ComputeRead)},
+		{"the same with the project in the path", Compute, "GET /v2.1/" + P + "/servers/detail", "", Judged, "", RolesOf(ComputeManage, ComputeSnapshotManage, ComputeRead)},
+		{"another project in the path", Compute, "GET /v2.1/1e1e/servers/detail", "", OtherProject, "the path", 0},
+		{"a project that is only a zero", Compute, "GET /v2.1/0/servers/detail", "", OtherProject, "the path", 0},
+		{"all tenants' servers", Compute, "GET /v2.1/servers?all_tenants=1", "", AdminOnly, "all_tenants", 0},
+		{"all tenants' servers, escaped", Compute, "GET /v2.1/servers?%61ll_tenants=%31", "", AdminOnly, "all_tenants", 0},
+		{"all tenants' servers, said first no then yes", Compute, "GET /v2.1/servers?all_tenants=0&all_tenants=1", "", AdminOnly, "all_tenants", 0},
+		{"all tenants without a value", Compute, "GET /v2.1/servers?all_tenants", "", AdminOnly, "all_tenants", 0},
+		{"all tenants, but no", Compute, "GET /v2.1/servers?all_tenants=False", "", Judged, "", RolesOf(ComputeManage, ComputeSnapshotManage, ComputeRead)},
+		{"an action before its body", Compute, "POST /v2.1/servers/1/action", "", NeedsBody, "", 0},
+		{"a snapshot of a server", Compute, "POST /v2.1/servers/1/action", `{"createImage":{"name":"x"}}`, Judged, "", RolesOf(ComputeManage, ComputeSnapshotManage)},
+		{"the same with an escaped letter", Compute, "POST /v2.1/servers/1/action", `{"\u0063reateImage":{}}`, Judged, "", RolesOf(ComputeManage, ComputeSnapshotManage)},
+		{"an action in other letters", Compute, "POST /v2.1/servers/1/action", `{"CreateImage":{}}`, Unknown, "CreateImage", 0},
+		{"two actions", Compute, "POST /v2.1/servers/1/action", `{"createImage":{},"reboot":{}}`, Malformed, "", 0},
+		{"one action twice", Compute, "POST /v2.1/servers/1/action", `{"createImage":{},"createImage":{}}`, Malformed, "", 0},
+		{"a duplicate deep inside", Compute, "POST /v2.1/servers/1/action", `{"createImage":{"a":1,"a":2}}`, Malformed, "", 0},
+		{"something behind the action", Compute, "POST /v2.1/servers/1/action", `{"createImage":{}} {"reboot":{}}`, Malformed, "", 0},
+		{"no action", Compute, "POST /v2.1/servers/1/action", `{}`, Malformed, "", 0},
+		{"a list instead of an action", Compute, "POST /v2.1/servers/1/action", `["reboot"]`, Malformed, "", 0},
+		{"a nest of brackets", Compute, "POST /v2.1/servers/1/action", strings.Repeat("[", 1000) + strings.Repeat("]", 1000), Malformed, "", 0},
+		{"an administrator's action", Compute, "POST /v2.1/servers/1/action", `{"evacuate":{}}`, Judged, "", 0},
+		{"an unknown action", Compute, "POST /v2.1/servers/1/action", `{"explode":null}`, Unknown, "explode", 0},
+		{"a server in a zone", Compute, "POST /v2.1/servers", `{"server":{"availability_zone":"nova"}}`, Judged, "", RolesOf(ComputeManage)},
+		{"a server on a host by its zone", Compute, "POST /v2.1/servers", `{"server":{"availability_zone":"nova:h1"}}`, AdminOnly, "server.availability_zone", 0},
+		{"a server on a host, null", Compute, "POST /v2.1/servers", `{"server":{"host":null}}`, AdminOnly, "server.host", 0},
+		{"a server on a host, the member's name escaped", Compute, "POST /v2.1/os-volumes_boot", `{"server":{"h\u006fst":"h1"}}`, AdminOnly, "server.host", 0},
+		{"unshelve on a host", Compute, "POST /v2.1/servers/1/action", `{"unshelve":{"host":"h"}}`, AdminOnly, "unshelve.host", 0},
+		{"a swap of volumes", Compute, "PUT /v2.1/servers/1/os-volume_attachments/v1", `{"volumeAttachment":{"volumeId":"v2"}}`, AdminOnly, "volumeAttachment.volumeId", 0},
+		{"an attachment's flag", Compute, "PUT /v2.1/servers/1/os-volume_attachments/v1", `{"volumeAttachment":{"volumeId":"v1","delete_on_termination":true}}`, Judged, "", RolesOf(ComputeManage)},
+		{"Nova's way to images", Compute, "GET /v2.1/images", "", Judged, "", RolesOf(ImageManage, ImageRead)},
+		{"Nova's way to security groups", Compute, "POST /v2.1/os-security-groups", "", Judged, "", RolesOf(NetworkSecgroupManage)},
+		{"a format suffix on a collection", Compute, "GET /v2.1/servers/detail.json", "", Unknown, "", 0},
+		{"a format suffix on a member", Volume, "GET /v3/" + P + "/volumes/1.json", "", Unknown, "", 0},
+		{"a format suffix on an action", Volume, "POST /v3/" + P + "/volumes/1/action.json", "", Unknown, "", 0},
+		{"flavors", Compute, "GET /v2.1/flavors/detail?is_public=None", "", Judged, "", AllRoles},
+		{"the quota of another project", Volume, "GET /v3/" + P + "/os-quota-sets/1e1e", "", OtherProject, "the path", 0},
+		{"the quota of one's own", Volume, "GET /v3/" + P + "/os-quota-sets/" + P + "?usage=True", "", Judged, "", AllRoles},
+		{"a forced deletion", Volume, "DELETE /v3/" + P + "/volumes/1?force=True", "", AdminOnly, "force", 0},
+		{"a backup restored", Volume, "POST /v3/" + P + "/backups/1/restore", "", Judged, "", RolesOf(VolumeManage)},
+		{"a backup made", Volume, "POST /v3/" + P + "/backups", "", Judged, "", RolesOf(VolumeManage, VolumeSnapshotManage)},
+		{"a volume published as an image", Volume, "POST /v3/" + P + "/volumes/1/action", `{"os-volume_upload_image":{"visibility":"public"}}`, AdminOnly, "os-volume_upload_image.visibility", 0},
+		{"an image published", Image, "POST /v2/images", `{"visibility":"public"}`, AdminOnly, "visibility", 0},
+		{"an image made", Image, "POST /v2/images", `{"visibility":"private"}`, Judged, "", RolesOf(ImageManage, ImageImport)},
+		{"an image for somebody else", Image, "POST /v2/images", `{"owner":"1e1e"}`, OtherProject, "owner", 0},
+		{"an image published later", Image, "PATCH /v2/images/1", `[{"op":"replace","path":"/visibility","value":"public"}]`, AdminOnly, "visibility", 0},
+		{"an image published in the first patch format", Image, "PATCH /v2/images/1", `[{"replace":"/visibility","value":"public"}]`, AdminOnly, "visibility", 0},
+		{"an image's data elsewhere", Image, "PATCH /v2/images/1", `[{"op":"add","path":"/locations/-","value":{"url":"file:///etc"}}]`, AdminOnly, "locations", 0},
+		{"an image renamed", Image, "PATCH /v2/images/1", `[{"op":"replace","path":"/name","value":"public"}]`, Judged, "", RolesOf(ImageManage)},
+		{"a copy between stores", Image, "POST /v2/images/1/import", `{"method":{"name":"copy-image"}}`, AdminOnly, "method.name", 0},
+		{"a shared network", Network, "POST /v2.0/networks", `{"network":{"shared":false}}`, AdminOnly, "network.shared", 0},
+		{"the second of two networks on the wire", Network, "POST /v2.0/networks", `{"networks":[{"name":"a"},{"provider:network_type":"vlan"}]}`, AdminOnly, "networks.provider:*", 0},
+		{"a network for another project", Network, "POST /v2.0/networks", `{"network":{"tenant_id":"1e1e"}}`, OtherProject, "network.tenant_id", 0},
+		{"a network for no project", Network, "POST /v2.0/networks", `{"network":{"project_id":null}}`, OtherProject, "network.project_id", 0},
+		{"a network for one's own project", Network, "POST /v2.0/networks", `{"network":{"project_id":"` + P + `"}}`, Judged, "", RolesOf(NetworkManage)},
+		{"a port on a host", Network, "PUT /v2.0/ports/1", `{"port":{"binding:host_id":"h"}}`, AdminOnly, "port.binding:host_id", 0},
+		{"a port's kind", Network, "POST /v2.0/ports", `{"port":{"binding:vnic_type":"normal"}}`, Judged, "", RolesOf(NetworkManage)},
+		{"a gateway without translation", Network, "PUT /v2.0/routers/1", `{"router":{"external_gateway_info":{"enable_snat":false}}}`, AdminOnly, "router.external_gateway_info.enable_snat", 0},
+		{"security groups are not network_read's", Network, "GET /v2.0/security-groups?fields=id&fields=name", "", Judged, "", RolesOf(NetworkSecgroupManage, NetworkSecgroupRead)},
+		{"the other spelling of a collection", Network, "GET /v2.0/security_groups", "", Unknown, "", 0},
+		{"a foreign prefix", Network, "GET /v2.0/log/security-groups", "", Unknown, "", 0},
+		{"agents", Network, "GET /v2.0/agents", "", Judged, "", 0},
+		{"a topology made by reading", Network, "GET /v2.0/auto-allocated-topology/" + P, "", Judged, "", RolesOf(NetworkManage)},
+		{"a network shared with all", Network, "POST /v2.0/rbac-policies", `{"rbac_policy":{"target_tenant":"*"}}`, AdminOnly, "rbac_policy.target_tenant", 0},
+		{"an account's listing", ObjectStore, "GET /v1/AUTH_" + P + "?format=json", "", Judged, "", RolesOf(ObjectstoreAll)},
+		{"the same with a slash", ObjectStore, "GET /v1/AUTH_" + P + "/", "", Judged, "", RolesOf(ObjectstoreAll)},
+		{"another account", ObjectStore, "GET /v1/AUTH_1e1e", "", OtherProject, "the path", 0},
+		{"another reseller prefix", ObjectStore, "GET /v1/KEY_" + P, "", Unknown, "", 0},
+		{"an account removed", ObjectStore, "DELETE /v1/AUTH_" + P, "", Judged, "", 0},
+		{"a bulk deletion", ObjectStore, "POST /v1/AUTH_" + P + "?bulk-delete", "", Judged, "", RolesOf(ObjectstoreAll)},
+		{"command by a GET", AITraining, "GET /v1/job/1/exec?command=sh", "", Judged, "", RolesOf(AITrainingAll)},
+		{"an unknown path", Compute, "GET /v2.1/os-cells", "", Unknown, "", 0},
+		{"an unknown method", Compute, "TRACE /v2.1/servers", "", Unknown, "", 0},
+		{"a method in other letters", Compute, "get /v2.1/servers", "", Unknown, "", 0},
+		{"upper case", Compute, "GET /V2.1/servers", "", Unknown, "", 0},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			d := ask(t, tab, c.service, c.call, c.body)
+			if d.Verdict == Judged && c.verdict == Judged {
+				if got := d.Operation.Needs(); got != c.roles {
+					t.Errorf("%s needs %b, want %b", d.Operation.Rule, got, c.roles)
+				}
+				return
+			}
+			if d.Verdict != c.verdict || d.Field != c.field {
+				t.Errorf("verdict %d, field %q, reason %q; want %d, %q", d.Verdict, d.Field, d.Reason, c.verdict, c.field)
+			}
+		})
+	}
+}
+
+func TestOtherAccountsInHeaders(t *testing.T) {
+	tab := table(t)
+	call := "PUT /v1/AUTH_" + own + "/c/o"
+	for _, h := range []string{"X-Copy-From-Account", "Destination-Account", "X-Symlink-Target-Account"} {
+		for value, want := range map[string]Verdict{"AUTH_" + own: Judged, "AUTH_1e1e": OtherProject, "": OtherProject, "AUTH%5F" + own: Judged} {
+			if d := ask(t, tab, ObjectStore, call, "", h, value); d.Verdict != want {
+				t.Errorf("%s: %q: verdict %d, want %d", h, value, d.Verdict, want)
+			}
+		}
+		if d := ask(t, tab, ObjectStore, call, "", h, "AUTH_"+own, h, "AUTH_1e1e"); d.Verdict != OtherProject {
+			t.Errorf("%s twice: verdict %d", h, d.Verdict)
+		}
+	}
+}
+
+func TestAllTenantsIsTakenOutForCinder(t *testing.T) {
+	d := ask(t, table(t), Volume, "GET /v3/"+own+"/volumes/detail?all_tenants=1&name=N", "")
+	if !d.Dropped || d.Query != "name=N" || d.Verdict != Judged {
 		t.Errorf("%+v", d)
+	}
+}
+
+func TestLinesThatAreRefused(t *testing.T) {
+	for name, text := range map[string]string{
+		"no roles":                  "GET /x rule",
+		"an unknown role":           "GET /x rule compute_reed",
+		"no rule":                   "GET /x !?a !?b",
+		"an unreachable line":       "GET /x rule any\nGET /x [?a] rule any",
+		"an action twice":           "POST /x [a] rule any\nPOST /x [a] rule any",
+		"an unknown test":           "GET /x !?a!nobody rule any",
+		"a test without value":      "GET /x !?a= rule any",
+		"a condition on nothing":    "GET /x !? rule any",
+		"a project that is an id":   "GET /x/{id} rule any\nGET /x/{project} rule any",
+		"an id that is a project":   "GET /x/{project} rule any\nGET /x/{id} rule any",
+		"roles and nobody together": "GET /x rule compute_read nobody",
+	} {
+		tab := &Table{roots: map[Service]*node{}}
+		if err := tab.add(Compute, text); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
 	}
 }

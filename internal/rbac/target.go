@@ -102,7 +102,7 @@ func checkPath(service Service, path string) string {
 	return ""
 }
 
-// checkSegments refuses what some server in the chain would tidy up: empty and dot segments, a final slash, a format suffix.
+// checkSegments refuses what some server in the chain would tidy up: empty and dot segments, a final slash.
 func checkSegments(service Service, path string) string {
 	for i := 0; i+1 < len(path); i++ {
 		if path[i] != '/' {
@@ -120,9 +120,6 @@ func checkSegments(service Service, path string) string {
 	}
 	if last := len(path) - 1; last > 0 && path[last] == '/' && !versionRoot(path) {
 		return "the path must not end with a slash"
-	}
-	if hasSuffixFold(path, ".json") || hasSuffixFold(path, ".xml") {
-		return "the path must not end with a format suffix"
 	}
 	return ""
 }
@@ -210,10 +207,6 @@ func lowerByte(c byte) byte {
 		return c + 'a' - 'A'
 	}
 	return c
-}
-
-func hasSuffixFold(s, suffix string) bool {
-	return len(s) >= len(suffix) && strings.EqualFold(s[len(s)-len(suffix):], suffix)
 }
 
 func unreserved(c byte) bool {
