@@ -23,11 +23,11 @@ const (
 )
 
 var (
-	us11111  = urn.Account{Partition: urn.EU, Name: "xx11111-ovh"}
+	ours     = urn.Account{Partition: urn.EU, Name: "xx11111-ovh"}
 	other    = urn.Account{Partition: urn.EU, Name: "yy22222-ovh"}
 	sameName = urn.Account{Partition: urn.CA, Name: "xx11111-ovh"}
 
-	robot      = urn.ServiceAccount(us11111, "EU.0f0f0f0f0f0f0f0f")
+	robot      = urn.ServiceAccount(ours, "EU.0f0f0f0f0f0f0f0f")
 	otherRobot = urn.ServiceAccount(other, "EU.1f1f1f1f1f1f1f1f")
 	noon       = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) // a Tuesday
 	office     = netip.MustParseAddr("192.0.2.7")
@@ -99,33 +99,33 @@ func TestAPolicyNeverReachesAnotherAccountsResource(t *testing.T) {
 func drawSet(t *rapid.T) *iam.PolicySet {
 	resource := rapid.SampledFrom([]urn.URN{
 		urn.Project(urn.EU, projectOne), urn.Project(urn.EU, projectTwo), "urn:v1:eu:resource:publicCloudProject:*", "urn:v1:eu:resource:*", "urn:v1:*", "*",
-		"urn:v1:eu:resource:publicCloudProject:0*", urn.AccountResource(us11111), urn.Project(urn.CA, projectOne), "urn:v1:eu:resource:account:*",
+		"urn:v1:eu:resource:publicCloudProject:0*", urn.AccountResource(ours), urn.Project(urn.CA, projectOne), "urn:v1:eu:resource:account:*",
 	})
 	set := &iam.PolicySet{
-		Owner:             us11111,
+		Owner:             ours,
 		PermissionsGroups: map[urn.URN]iam.PermissionsGroup{},
 		ResourceGroups: map[urn.URN]iam.ResourceGroup{
-			groupOne: {Owner: us11111, Resources: rapid.SliceOfN(resource, 0, 2).Draw(t, "group one")},
+			groupOne: {Owner: ours, Resources: rapid.SliceOfN(resource, 0, 2).Draw(t, "group one")},
 			groupTwo: {Owner: other, Resources: []urn.URN{"urn:v1:eu:resource:*"}},
 		},
 	}
 	for _, g := range []iam.PermissionsGroup{
-		{URN: urn.PermissionsGroup(urn.EU, us11111.Name, "a"), Owner: us11111, Permissions: drawPermissions(t)},
-		{URN: urn.PermissionsGroup(urn.EU, us11111.Name, "stolen"), Owner: other, Permissions: iam.Permissions{Allow: []iam.Action{"*"}}},
-		{URN: urn.PermissionsGroup(urn.EU, other.Name, "b"), Owner: us11111, Permissions: iam.Permissions{Allow: []iam.Action{"*"}}},
-		{URN: urn.PermissionsGroup(urn.EU, "ovh", "globalReadOnly"), Owner: us11111, Permissions: iam.Permissions{Allow: []iam.Action{"*"}}},
+		{URN: urn.PermissionsGroup(urn.EU, ours.Name, "a"), Owner: ours, Permissions: drawPermissions(t)},
+		{URN: urn.PermissionsGroup(urn.EU, ours.Name, "stolen"), Owner: other, Permissions: iam.Permissions{Allow: []iam.Action{"*"}}},
+		{URN: urn.PermissionsGroup(urn.EU, other.Name, "b"), Owner: ours, Permissions: iam.Permissions{Allow: []iam.Action{"*"}}},
+		{URN: urn.PermissionsGroup(urn.EU, "ovh", "globalReadOnly"), Owner: ours, Permissions: iam.Permissions{Allow: []iam.Action{"*"}}},
 	} {
 		set.PermissionsGroups[g.URN] = g
 	}
 	group := rapid.SampledFrom([]urn.URN{
-		urn.PermissionsGroup(urn.EU, us11111.Name, "a"), urn.PermissionsGroup(urn.EU, us11111.Name, "stolen"), urn.PermissionsGroup(urn.EU, other.Name, "b"),
-		urn.PermissionsGroup(urn.EU, us11111.Name, "gone"), urn.PermissionsGroup(urn.EU, "ovh", "globalAdmin"), urn.PermissionsGroup(urn.EU, "ovh", "globalReadOnly"),
+		urn.PermissionsGroup(urn.EU, ours.Name, "a"), urn.PermissionsGroup(urn.EU, ours.Name, "stolen"), urn.PermissionsGroup(urn.EU, other.Name, "b"),
+		urn.PermissionsGroup(urn.EU, ours.Name, "gone"), urn.PermissionsGroup(urn.EU, "ovh", "globalAdmin"), urn.PermissionsGroup(urn.EU, "ovh", "globalReadOnly"),
 		urn.PermissionsGroup(urn.EU, "ovh", "globalReadWrite"), urn.PermissionsGroup(urn.CA, "ovh", "globalAdmin"), urn.PermissionsGroup(urn.EU, "ovh", "no"),
 	})
 	for i := range rapid.IntRange(1, 5).Draw(t, "policies") {
 		p := iam.Policy{
 			ID: string(rune('a' + i)), Name: "policy",
-			Owner:       rapid.SampledFrom([]urn.Account{us11111, us11111, us11111, us11111, us11111, us11111, other, sameName}).Draw(t, "owner"),
+			Owner:       rapid.SampledFrom([]urn.Account{ours, ours, ours, ours, ours, ours, other, sameName}).Draw(t, "owner"),
 			Identities:  rapid.SliceOfN(rapid.SampledFrom([]urn.URN{robot, robot, robot, otherRobot}), 1, 2).Draw(t, "identities"),
 			Resources:   rapid.SliceOfN(rapid.OneOf(resource, rapid.SampledFrom([]urn.URN{groupOne, groupTwo})), 1, 3).Draw(t, "resources"),
 			Permissions: drawPermissions(t),
@@ -200,10 +200,10 @@ func drawAddress(t *rapid.T) netip.Addr {
 
 func drawRequest(t *rapid.T) iam.Request {
 	id := rapid.SampledFrom([]string{projectOne, projectTwo}).Draw(t, "project")
-	res := iam.Resource{URN: urn.Project(urn.EU, id), Owner: us11111, Name: id}
+	res := iam.Resource{URN: urn.Project(urn.EU, id), Owner: ours, Name: id}
 	switch rapid.IntRange(0, 19).Draw(t, "odd resource") {
 	case 0:
-		res = iam.Resource{URN: urn.AccountResource(us11111), Owner: us11111, Name: us11111.Name}
+		res = iam.Resource{URN: urn.AccountResource(ours), Owner: ours, Name: ours.Name}
 	case 1:
 		res.Owner = other
 	case 2:
@@ -213,7 +213,7 @@ func drawRequest(t *rapid.T) iam.Request {
 	}
 	who := robot
 	if rapid.IntRange(0, 9).Draw(t, "somebody else") == 0 {
-		who = rapid.SampledFrom([]urn.URN{otherRobot, urn.AccountIdentity(us11111), urn.AccountIdentity(other), ""}).Draw(t, "who")
+		who = rapid.SampledFrom([]urn.URN{otherRobot, urn.AccountIdentity(ours), urn.AccountIdentity(other), ""}).Draw(t, "who")
 	}
 	res.Tags = rapid.SampledFrom([]map[string]string{nil, {"environment": "prod"}, {"environment": "dev", "a:b": "xyz"}, {"environment": ""}}).Draw(t, "tags")
 	actions := []iam.Action{"publicCloudProject:openstack:computeOperator", "publicCloudProject:ai:aiTrainingRead", iam.ActionProjectGet, iam.ActionClientGet,
@@ -228,8 +228,8 @@ func drawRequest(t *rapid.T) iam.Request {
 }
 
 func TestNothingIsAllowedByZeroValues(t *testing.T) {
-	req := iam.Request{Identity: robot, Action: iam.ActionProjectGet, Resource: iam.Resource{URN: urn.Project(urn.EU, projectOne), Owner: us11111}}
-	for _, set := range []*iam.PolicySet{nil, {}, {Owner: us11111}} {
+	req := iam.Request{Identity: robot, Action: iam.ActionProjectGet, Resource: iam.Resource{URN: urn.Project(urn.EU, projectOne), Owner: ours}}
+	for _, set := range []*iam.PolicySet{nil, {}, {Owner: ours}} {
 		if d := iam.Evaluate(set, req); d.Allowed || d.Reasons != nil {
 			t.Errorf("%+v: %+v", set, d)
 		}
@@ -248,12 +248,12 @@ func TestNothingIsAllowedByZeroValues(t *testing.T) {
 }
 
 func TestRootMayEverythingOnItsOwn(t *testing.T) {
-	set := &iam.PolicySet{Owner: us11111, Policies: []iam.Policy{{
-		Owner: us11111, Identities: []urn.URN{urn.AccountIdentity(us11111)}, Resources: []urn.URN{"urn:v1:eu:resource:*"},
+	set := &iam.PolicySet{Owner: ours, Policies: []iam.Policy{{
+		Owner: ours, Identities: []urn.URN{urn.AccountIdentity(ours)}, Resources: []urn.URN{"urn:v1:eu:resource:*"},
 		Permissions: iam.Permissions{Deny: []iam.Action{"*"}},
 	}}}
-	c := iam.Compile(set, urn.AccountIdentity(us11111))
-	own := iam.Resource{URN: urn.Project(urn.EU, projectOne), Owner: us11111}
+	c := iam.Compile(set, urn.AccountIdentity(ours))
+	own := iam.Resource{URN: urn.Project(urn.EU, projectOne), Owner: ours}
 	if roles, constant := c.Roles(own, noon, office); roles != rbac.AllRoles || !constant {
 		t.Errorf("roles %b, constant %v", roles, constant)
 	}
