@@ -18,18 +18,19 @@ const module = "github.com/stackgate/stackgate/"
 // layers is the architecture: a package may import what stands in its list, of this module, and nothing else of it.
 // A new package is a new line.
 var layers = map[string][]string{
-	"internal/urn":      {},
-	"internal/rbac":     {},
-	"internal/web":      {},
-	"internal/keys":     {},
-	"internal/audit":    {"internal/urn"},
-	"internal/iam":      {"internal/urn", "internal/rbac"},
-	"internal/store":    {"internal/urn", "internal/iam", "internal/audit", "internal/keys"},
-	"internal/registry": {"internal/urn", "internal/rbac", "internal/keys", "internal/audit", "internal/iam", "internal/store"},
-	"internal/oidc":     {"internal/urn", "internal/iam", "internal/keys", "internal/registry", "internal/web"},
-	"internal/keystone": {"internal/urn", "internal/rbac", "internal/iam", "internal/keys", "internal/registry", "internal/web"},
-	"internal/gateway":  {"internal/urn", "internal/rbac", "internal/iam", "internal/audit", "internal/web"},
-	"internal/api":      {"internal/urn", "internal/iam", "internal/audit", "internal/registry", "internal/web"},
+	"internal/urn":             {},
+	"internal/rbac":            {},
+	"internal/web":             {},
+	"internal/keys":            {},
+	"internal/audit":           {"internal/urn"},
+	"internal/iam":             {"internal/urn", "internal/rbac"},
+	"internal/store":           {"internal/urn", "internal/iam", "internal/audit", "internal/keys"},
+	"internal/store/storetest": {}, // databases for tests
+	"internal/registry":        {"internal/urn", "internal/rbac", "internal/keys", "internal/audit", "internal/iam", "internal/store"},
+	"internal/oidc":            {"internal/urn", "internal/iam", "internal/keys", "internal/registry", "internal/web"},
+	"internal/keystone":        {"internal/urn", "internal/rbac", "internal/iam", "internal/keys", "internal/registry", "internal/web"},
+	"internal/gateway":         {"internal/urn", "internal/rbac", "internal/iam", "internal/audit", "internal/web"},
+	"internal/api":             {"internal/urn", "internal/iam", "internal/audit", "internal/registry", "internal/web"},
 
 	// The sandbox is one package per service, as the services are; compute stands on the others, as Nova does.
 	"internal/sandbox/rest":        {"internal/web"},

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -100,7 +101,17 @@ func record(c *iam.Caller, a *attempt, outcome audit.Outcome, details string) au
 	if rec.Subject == "" {
 		rec.Subject = a.resource(c)
 	}
+	rec.Subject, rec.RequestID, rec.Details = urn.URN(plain(string(rec.Subject))), plain(rec.RequestID), plain(rec.Details)
 	return rec
+}
+
+// maxAuditText bounds each text of a record, in bytes.
+const maxAuditText = 1024
+
+// plain makes a text that both databases can hold of one that a client may have made up.
+func plain(s string) string {
+	s = strings.ReplaceAll(s[:min(len(s), maxAuditText)], "\x00", "")
+	return strings.ToValidUTF8(s, "")
 }
 
 // authorize judges an attempt inside the transaction. A caller who no longer stands is iam.Unauthenticated, one who may not iam.Denied.

@@ -26,7 +26,7 @@ func classify(err error) error {
 	switch {
 	case err == nil, errors.Is(err, ErrAway), errors.Is(err, ErrExists), errors.Is(err, ErrNotFound):
 		return err
-	case errors.Is(err, sql.ErrNoRows):
+	case errors.Is(err, sql.ErrNoRows), pgCode(err) == "22021": // a text that PostgreSQL cannot hold is the key of no row
 		return ErrNotFound
 	case isExists(err):
 		return fmt.Errorf("%w: %w", ErrExists, err)
