@@ -13,7 +13,7 @@ func (s *Store) DropKeys(ctx context.Context, operator string) error {
 		if err := tx.exec(ctx, `DELETE FROM sealed_key`); err != nil {
 			return err
 		}
-		if err := tx.AppendAudit(ctx, audit.Record{Time: tx.Now, Actor: "operator:" + operator, Action: "operator:keys/reset", Outcome: audit.Granted}); err != nil {
+		if err := tx.AppendAudit(ctx, audit.Record{Time: tx.Now, Actor: "operator:" + operator, Action: "operator:keys/reset", Outcome: audit.Done}); err != nil {
 			return err
 		}
 		return tx.Changed(ctx, KeysChanged, "")
