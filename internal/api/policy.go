@@ -181,13 +181,17 @@ func (s *Server) listPolicies(ctx context.Context, q *query) (any, error) {
 	q.next(next)
 	out := mapped(list, wirePolicy)
 	if details {
-		for i := range out {
-			if err := s.expand(ctx, q.caller, &out[i]); err != nil {
-				return nil, err
-			}
-		}
+		err = s.expand(ctx, q.caller, pointers(out)...)
 	}
-	return out, nil
+	return out, err
+}
+
+func pointers[T any](list []T) []*T {
+	out := make([]*T, len(list))
+	for i := range list {
+		out[i] = &list[i]
+	}
+	return out
 }
 
 func (s *Server) getPolicy(ctx context.Context, q *query) (any, error) {
@@ -239,43 +243,74 @@ func (s *Server) deletePolicy(ctx context.Context, q *query) (any, error) {
 	return nil, s.registry.DeletePolicy(ctx, q.caller, q.arg(0))
 }
 
-// expand fills in what details=true asks for, as far as the caller can see it.
-func (s *Server) expand(ctx context.Context, c iam.Caller, p *Policy) error {
-	for i := range p.Resources {
-		if err := s.expandResource(ctx, c, &p.Resources[i]); err != nil {
-			return err
-		}
+// A sight is what the caller may see of what policies name.
+type sight struct{ permissionsGroups, resourceGroups bool }
+
+func (s *Server) sight(ctx context.Context, c iam.Caller) (v sight, err error) {
+	if v.permissionsGroups, err = s.may(ctx, c, iam.ActionPermissionsGroupGet); err != nil {
+		return v, err
 	}
-	for i := range p.PermissionsGroups {
-		g := &p.PermissionsGroups[i]
-		group, err := s.registry.PermissionsGroup(ctx, c, urn.URN(g.URN))
-		if hidden(err) {
-			continue
+	v.resourceGroups, err = s.may(ctx, c, iam.ActionResourceGroupGet)
+	return v, err
+}
+
+// expand fills in what details=true asks for, as far as the caller can see it.
+func (s *Server) expand(ctx context.Context, c iam.Caller, policies ...*Policy) error {
+	v, err := s.sight(ctx, c)
+	if err != nil {
+		return err
+	}
+	for _, p := range policies {
+		for i := range p.Resources {
+			if err := s.expandResource(ctx, c, v, &p.Resources[i]); err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return err
+		for i := range p.PermissionsGroups {
+			if err := s.expandGroup(ctx, c, v, &p.PermissionsGroups[i]); err != nil {
+				return err
+			}
 		}
-		permissions := wirePermissions(group.Permissions)
-		g.Name, g.Owner, g.Permissions = &group.Name, &group.Owner.Name, &permissions
 	}
 	return nil
 }
 
-func (s *Server) expandResource(ctx context.Context, c iam.Caller, r *PolicyResource) error {
-	u := urn.URN(r.URN)
-	if u.Kind() == urn.KindResourceGroup {
-		g, err := s.registry.ResourceGroup(ctx, c, u.Name())
-		if hidden(err) {
-			return nil
-		}
-		r.Group = &ResourceGroupRef{ID: g.ID, Name: g.Name, ReadOnly: g.ReadOnly}
-		return err
+func (s *Server) expandGroup(ctx context.Context, c iam.Caller, v sight, g *PermissionsGroupRef) error {
+	if !v.permissionsGroups {
+		return nil
 	}
-	found, err := s.registry.Resource(ctx, c, u)
+	group, err := s.registry.PermissionsGroup(ctx, c, urn.URN(g.URN))
+	if err != nil {
+		return unlessHidden(err)
+	}
+	permissions := wirePermissions(group.Permissions)
+	g.Name, g.Owner, g.Permissions = &group.Name, &group.Owner.Name, &permissions
+	return nil
+}
+
+func (s *Server) expandResource(ctx context.Context, c iam.Caller, v sight, r *PolicyResource) error {
+	u := urn.URN(r.URN)
+	if u.Kind() != urn.KindResourceGroup {
+		found, err := s.registry.Resource(ctx, c, u)
+		if err == nil {
+			r.Resource = new(wireResource(found))
+		}
+		return unlessHidden(err)
+	}
+	if !v.resourceGroups {
+		return nil
+	}
+	g, err := s.registry.ResourceGroup(ctx, c, u.Name())
+	if err == nil {
+		r.Group = &ResourceGroupRef{ID: g.ID, Name: g.Name, ReadOnly: g.ReadOnly}
+	}
+	return unlessHidden(err)
+}
+
+func unlessHidden(err error) error {
 	if hidden(err) {
 		return nil
 	}
-	r.Resource = new(wireResource(found))
 	return err
 }
 

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/stackgate/stackgate/internal/iam"
-	"github.com/stackgate/stackgate/internal/urn"
 )
 
 // A ReferenceAction is OVHcloud's iam.action.Action: an action that policies can name.
@@ -34,16 +33,6 @@ func (s *Server) referenceActions(_ context.Context, q *query) (any, error) {
 }
 
 func (s *Server) resourceTypes(context.Context, *query) (any, error) { return iam.ResourceTypes(), nil }
-
-// demand refuses a caller whom no policy grants an action on the account. It is for routes with nothing behind them in the registry, whose
-// methods judge otherwise.
-func (s *Server) demand(ctx context.Context, c iam.Caller, action iam.Action) error {
-	d, err := s.registry.Decide(ctx, c, action, urn.AccountResource(c.Account))
-	if err != nil || d.Allowed {
-		return err
-	}
-	return &iam.Error{Kind: iam.Denied, Message: notGranted, Actions: []iam.Action{action}}
-}
 
 // listRefreshTokens is always empty: refresh tokens belong to the authorization code flow, which is for people.
 func (s *Server) listRefreshTokens(ctx context.Context, q *query) (any, error) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stackgate/stackgate/internal/api"
 	"github.com/stackgate/stackgate/internal/iam"
+	"github.com/stackgate/stackgate/internal/urn"
 )
 
 func TestListsHavePages(t *testing.T) {
@@ -225,17 +226,18 @@ func TestTags(t *testing.T) {
 	}
 	ok(t, w.alice.c.RemoveTag(ctx, project, "lz:tenant/a"))
 	for filter, want := range map[api.TagFilter]int{
-		{Value: "prod"}: 1, {Operator: "EQ", Value: "x"}: 0, {Operator: "EXISTS"}: 1, {Operator: "LIKE", Value: "pr*"}: 1,
+		{Value: "prod"}: 1, {Operator: "EQ", Value: "x"}: 0, {Operator: "EXISTS"}: 1, {Operator: "LIKE", Value: "pr%"}: 1, {Operator: "NEXISTS"}: 0, {Operator: "ILIKE", Value: "PR%"}: 1,
 	} {
 		list, err := w.alice.c.Resources(ctx, api.ResourceQuery{Types: []string{"publicCloudProject"}, Tags: map[string][]api.TagFilter{"environment": {filter}}})
 		ok(t, err)
-		if len(list) != want && filter.Operator != "LIKE" {
+		if len(list) != want {
 			t.Errorf("%+v: %d resources", filter, len(list))
 		}
 	}
 	_, err = w.alice.c.SetTags(ctx, project, map[string]string{})
 	ok(t, err)
 	w.alice.send("GET", "/v2/iam/resource?tags=x", "").is(400, "tags")
+	w.alice.send("GET", "/v2/iam/resource?tags="+url.QueryEscape(`{"a":[{"operator":"SOUNDS_LIKE"}]}`), "").is(400, "SOUNDS_LIKE")
 	w.alice.send("GET", "/v2/iam/resource?resourceURN[]=x", "").is(400, "resourceURN")
 	w.alice.send("POST", "/v2/iam/resource/"+project+"/tag", `{"key":"ovh:x","value":""}`).is(400)
 	w.alice.send("POST", "/v2/iam/resource/"+project+"/tag", `{"key":"a b","value":""}`).is(400)
@@ -262,8 +264,8 @@ func TestChecks(t *testing.T) {
 	carol.send("POST", "/v2/iam/authorization/check", `{"actions":[],"resourceURNs":["`+project+`"]}`).is(400, "actions")
 	carol.send("POST", "/v2/iam/authorization/check", `{"actions":["x"],"resourceURNs":[]}`).is(400, "resourceURNs")
 	carol.send("POST", "/v2/iam/authorization/check", `{"actions":["x"],"resourceURNs":["x"]}`).is(400, "INVALID_RESOURCE_URN")
-	many := strings.Repeat(`"x",`, 5000) + `"x"`
-	carol.send("POST", "/v2/iam/authorization/check", `{"actions":[`+many+`],"resourceURNs":["`+project+`","`+project+`"]}`).is(413, "10000")
+	many := strings.Repeat(`"x",`, 500) + `"x"`
+	carol.send("POST", "/v2/iam/authorization/check", `{"actions":[`+many+`],"resourceURNs":["`+project+`","`+project+`"]}`).is(413, "1000 ")
 }
 
 func TestResourceGroupsTakeIdsOrURNs(t *testing.T) {
@@ -337,4 +339,25 @@ func TestThePathIsMatchedAsSent(t *testing.T) {
 	}
 	w.alice.send("GET", "/v2/iam/policy?action=%zz", "").is(400, "query")
 	w.alice.send("GET", "/v2/iam/policy?actions[]=x", "").is(400, "actions[]", "resourceURN")
+}
+
+func TestDetailsShowWhatTheCallerMaySee(t *testing.T) {
+	w := newWorld(t)
+	x := w.things()
+	in := policy("detailed", string(w.alice.sa.Identity()))
+	in.Resources = append(in.Resources, api.PolicyResource{URN: "urn:v1:eu:resourceGroup:" + x.resourceGroup})
+	in.PermissionsGroups = []api.PermissionsGroupRef{{URN: x.permissionsGroup}}
+	made, err := w.alice.c.CreatePolicy(context.Background(), in)
+	ok(t, err)
+	carol := w.carol([]iam.Action{iam.ActionPolicyGet, iam.ActionClientGet}, urn.URN(account))
+	for _, path := range []string{"/v2/iam/policy/" + made.ID, "/v2/iam/policy"} {
+		got := carol.send("GET", path+"?details=true", "").is(200, x.permissionsGroup, x.resourceGroup)
+		if strings.Contains(got.body, `"group":`) || strings.Contains(got.body, `"alices"`) || strings.Contains(got.body, "openstack:*") {
+			t.Errorf("carol sees more than policies: %s", got.body)
+		}
+	}
+	got := carol.send("GET", "/v1/me/api/oauth2/client/"+x.client, "").is(200)
+	if strings.Contains(got.body, "secrets") {
+		t.Errorf("carol sees secrets: %s", got.body)
+	}
 }

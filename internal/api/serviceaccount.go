@@ -206,10 +206,10 @@ func (s *Server) getServiceAccount(ctx context.Context, q *query) (any, error) {
 		return nil, err
 	}
 	out := wireServiceAccount(a)
-	secrets, err := s.registry.Secrets(ctx, q.caller, id)
-	if iam.KindOf(err) == iam.Denied {
-		return out, nil // may see the account, but not its secrets: as OVHcloud shows it
+	if allowed, err := s.may(ctx, q.caller, iam.ActionSecretGet); err != nil || !allowed {
+		return out, err // without the secrets: as OVHcloud shows it
 	}
+	secrets, err := s.registry.Secrets(ctx, q.caller, id)
 	out.Secrets = wireSecrets(secrets)
 	return out, err
 }
