@@ -56,10 +56,13 @@ func Time(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 // TimeMicro prints t as Cinder and Nova's later records do: UTC, microseconds, no zone.
 func TimeMicro(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000") }
 
-// SetRequestID gives the answer its X-Openstack-Request-Id, and the same under the further header names. It is the id of the
-// request's event, so that what a client prints is what our log says.
+// SetRequestID gives the answer its X-Openstack-Request-Id, unless it has one, and the same under the further header names. It is
+// the id of the request's event, so that what a client prints is what our log says.
 func SetRequestID(w http.ResponseWriter, r *http.Request, also ...string) string {
-	id := web.RequestID(r)
+	id := w.Header().Get("X-Openstack-Request-Id")
+	if id == "" {
+		id = web.RequestID(r)
+	}
 	if id == "" {
 		id = "req-" + uuid.NewString()
 	}

@@ -1,0 +1,485 @@
+package compute
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/stackgate/stackgate/internal/sandbox/image"
+	"github.com/stackgate/stackgate/internal/sandbox/rest"
+	"github.com/stackgate/stackgate/internal/web"
+)
+
+func (s *Service) serverRoutes(on adder, since sinceAdder) {
+	for _, root := range []string{"/servers", "/os-volumes_boot"} { // the second is an old alias of the first
+		on("GET "+root, s.listServers(false))
+		on("GET "+root+"/detail", s.listServers(true))
+		on("POST "+root, s.createServer)
+		on("GET "+root+"/{id}", s.showServer)
+		on("PUT "+root+"/{id}", s.updateServer)
+		on("DELETE "+root+"/{id}", s.deleteServer)
+		on("POST "+root+"/{id}/action", s.act)
+	}
+	since(6, "POST /servers/{id}/remote-consoles", s.remoteConsole)
+}
+
+// A transition is an action that takes a server from one state to another and needs nothing else.
+type transition struct {
+	name  string // in history and refusals
+	from  []vmState
+	task  string
+	to    vmState // "": as before
+	takes time.Duration
+}
+
+// transitions are the simple actions by their member in the body. Which states allow an action is nova/compute/api.py's
+// check_instance_state.
+func transitions() map[string]transition {
+	return map[string]transition{
+		"os-start":  {"start", []vmState{stopped}, "powering-on", active, actionTime},
+		"os-stop":   {"stop", []vmState{active, broken}, "powering-off", stopped, actionTime},
+		"pause":     {"pause", []vmState{active}, "pausing", paused, actionTime},
+		"unpause":   {"unpause", []vmState{paused}, "unpausing", active, actionTime},
+		"suspend":   {"suspend", []vmState{active}, "suspending", suspended, actionTime},
+		"resume":    {"resume", []vmState{suspended}, "resuming", active, actionTime},
+		"shelve":    {"shelve", []vmState{active, stopped, paused, suspended}, "shelving", offloaded, actionTime},
+		"unshelve":  {"unshelve", []vmState{shelved, offloaded}, "unshelving", active, actionTime},
+		"restore":   {"restore", nil, "", "", 0}, // nothing is soft-deleted here
+		"unrescue":  {"unrescue", []vmState{rescued}, "unrescuing", "", actionTime},
+		"crash":     {"trigger_crash_dump", []vmState{active, paused, rescued, resized, broken}, "", "", 0},
+		"migrating": {},
+	}
+}
+
+// act reads which action is meant, the body's only member, and does it.
+func (s *Service) act(w http.ResponseWriter, c *call) error {
+	v, err := s.find(c)
+	if err != nil {
+		return err
+	}
+	body := map[string]jsontext.Value{}
+	if err := rest.Read(w, c.Request, &body); err != nil {
+		return err
+	}
+	if len(body) != 1 {
+		return rest.Errorf(http.StatusBadRequest, "There should be exactly one action in the request body.")
+	}
+	for name, args := range body {
+		return s.perform(w, c, v, name, args)
+	}
+	return nil
+}
+
+type performer func(w http.ResponseWriter, c *call, v *server, args jsontext.Value) error
+
+func (s *Service) perform(w http.ResponseWriter, c *call, v *server, name string, args jsontext.Value) error {
+	do := map[string]performer{
+		"reboot": s.reboot, "createImage": s.createImage, "createBackup": s.createBackup, "rebuild": s.rebuild, "resize": s.resize,
+		"confirmResize": s.confirmResize, "revertResize": s.revertResize, "lock": s.lock, "unlock": s.unlock, "rescue": s.rescue,
+		"unrescue": s.unrescue, "changePassword": s.changePassword, "os-getConsoleOutput": s.consoleOutput, "os-getVNCConsole": s.oldConsole,
+		"os-getSPICEConsole": s.oldConsole, "os-getSerialConsole": s.oldConsole, "os-getRDPConsole": s.oldConsole,
+		"addSecurityGroup": s.addGroup, "removeSecurityGroup": s.removeGroup, "forceDelete": s.forceDelete,
+	}[name]
+	t, simple := map[string]transition(transitions())[name]
+	switch {
+	case do != nil:
+		return do(w, c, v, args)
+	case simple && t.name != "" && name != "crash":
+		if err := s.begin(c, v, t); err != nil {
+			return err
+		}
+		return rest.NoContent(w, c.Request, http.StatusAccepted)
+	case name == "trigger_crash_dump" && c.version >= 17:
+		return rest.Errorf(http.StatusBadRequest, "Driver does not support trigger_crash_dump")
+	case slices.Contains([]string{"migrate", "os-migrateLive", "os-resetState", "evacuate", "injectNetworkInfo", "resetNetwork", "shelveOffload"}, name):
+		return rest.Errorf(http.StatusForbidden, "Policy doesn't allow os_compute_api:servers:%s to be performed.", strings.TrimPrefix(name, "os-"))
+	}
+	return rest.Errorf(http.StatusBadRequest, "There is no such action: %s", name)
+}
+
+// begin starts a transition, if the server's lock, task and state allow it.
+func (s *Service) begin(c *call, v *server, t transition) error {
+	if err := v.allows(t.name, t.from...); err != nil {
+		return err
+	}
+	to := t.to
+	if to == "" {
+		to = v.State
+	}
+	now := s.c.Now()
+	s.record(c, v, t.name)
+	v.Task, v.Updated, v.Pending = t.task, now, &pending{At: now.Add(t.takes), State: to}
+	return nil
+}
+
+// allows refuses an action on a locked server, during another task, or in a state that is not among from.
+func (v *server) allows(action string, from ...vmState) error {
+	if v.Locked {
+		return rest.Errorf(http.StatusConflict, "Instance %s is locked", v.ID)
+	}
+	if !slices.Contains(from, v.State) {
+		return v.conflict(action, "vm_state", string(v.State))
+	}
+	if v.Task != "" {
+		return v.conflict(action, "task_state", v.Task)
+	}
+	return nil
+}
+
+func (v *server) conflict(action, attribute, value string) error {
+	return rest.Errorf(http.StatusConflict, "Cannot '%s' instance %s while it is in %s %s", action, v.ID, attribute, value)
+}
+
+func (s *Service) reboot(w http.ResponseWriter, c *call, v *server, args jsontext.Value) error {
+	var in struct {
+		Type string `json:"type"`
+	}
+	if err := web.Decode(args, &in, web.IgnoreUnknown); err != nil {
+		return err
+	}
+	t := transition{"reboot", []vmState{active}, "rebooting", active, actionTime}
+	switch strings.ToUpper(in.Type) {
+	case "SOFT":
+	case "HARD":
+		t.task, t.from = "rebooting_hard", []vmState{active, stopped, paused, suspended, broken}
+	default:
+		return invalidField("type", in.Type, "'"+in.Type+"' is not one of ['HARD', 'Hard', 'hard', 'SOFT', 'Soft', 'soft']")
+	}
+	if err := s.begin(c, v, t); err != nil {
+		return err
+	}
+	return rest.NoContent(w, c.Request, http.StatusAccepted)
+}
+
+type imageArgs struct {
+	Name       string            `json:"name"`
+	Metadata   map[string]string `json:"metadata"`
+	BackupType string            `json:"backup_type"`
+	Rotation   *rest.Int         `json:"rotation"`
+}
+
+func (s *Service) createImage(w http.ResponseWriter, c *call, v *server, args jsontext.Value) error {
+	return s.snapshot(w, c, v, args, "createImage")
+}
+
+func (s *Service) createBackup(w http.ResponseWriter, c *call, v *server, args jsontext.Value) error {
+	return s.snapshot(w, c, v, args, "createBackup")
+}
+
+func (s *Service) snapshot(w http.ResponseWriter, c *call, v *server, args jsontext.Value, name string) error {
+	var in imageArgs
+	if err := web.Decode(args, &in, web.IgnoreUnknown); err != nil {
+		return err
+	}
+	if in.Name == "" {
+		return rest.Errorf(http.StatusBadRequest, "Invalid input for field/attribute %s. 'name' is a required property", name)
+	}
+	if name == "createBackup" && (in.Rotation == nil || in.BackupType == "") {
+		return rest.Errorf(http.StatusBadRequest, "Invalid input for field/attribute createBackup. 'backup_type' and 'rotation' are required properties")
+	}
+	if err := v.allows(name, active, stopped, paused, suspended); err != nil {
+		return err
+	}
+	if name == "createBackup" && *in.Rotation < 1 {
+		return rest.NoContent(w, c.Request, http.StatusAccepted) // keep none
+	}
+	img, err := s.c.Images.Create(s.imageSpec(c, v, in, name))
+	if err != nil {
+		return err
+	}
+	s.record(c, v, name)
+	now := s.c.Now()
+	v.Task, v.Pending = "image_uploading", &pending{At: now.Add(actionTime), State: v.State}
+	if c.version >= 45 {
+		return rest.WriteJSON(w, c.Request, http.StatusAccepted, map[string]string{"image_id": img.ID})
+	}
+	w.Header().Set("Location", s.link(c, "/images/"+img.ID))
+	return rest.NoContent(w, c.Request, http.StatusAccepted)
+}
+
+// imageSpec describes the image as Nova does: the properties of the image that the server came from, and where it came from.
+func (s *Service) imageSpec(c *call, v *server, in imageArgs, name string) image.Spec {
+	props := map[string]string{}
+	spec := image.Spec{Project: c.ProjectID, Name: in.Name, MinDisk: v.Flavor.Disk, Properties: props}
+	if base, ok := s.c.Images.Get(c.ProjectID, v.ImageID); ok {
+		spec.MinRAM = base.MinRAM
+		for k, val := range base.Properties {
+			props[k] = val
+		}
+	}
+	for k, val := range in.Metadata {
+		props[k] = val
+	}
+	props["instance_uuid"], props["user_id"], props["base_image_ref"], props["image_type"] = v.ID, c.UserID, v.ImageID, "snapshot"
+	props["image_location"], props["image_state"], props["owner_project_name"] = "snapshot", "available", c.ProjectID
+	delete(props, "owner_project_name")
+	if name == "createBackup" {
+		props["image_type"], props["backup_type"] = "backup", in.BackupType
+	}
+	return spec
+}
+
+func (s *Service) rebuild(w http.ResponseWriter, c *call, v *server, args jsontext.Value) error {
+	var in struct {
+		ImageRef    string             `json:"imageRef"`
+		Name        string             `json:"name"`
+		Description *string            `json:"description"`
+		Metadata    *map[string]string `json:"metadata"`
+		KeyName     *string            `json:"key_name"`
+		AdminPass   string             `json:"adminPass"`
+	}
+	if err := web.Decode(args, &in, web.IgnoreUnknown); err != nil {
+		return err
+	}
+	img, ok := s.c.Images.Get(c.ProjectID, in.ImageRef)
+	if !ok {
+		return rest.Errorf(http.StatusBadRequest, "Cannot find image for rebuild")
+	}
+	if err := fits(img, v.Flavor); err != nil {
+		return err
+	}
+	if in.KeyName != nil && s.state.Keypairs[c.UserID][*in.KeyName] == nil {
+		return rest.Errorf(http.StatusBadRequest, "Invalid key_name provided.")
+	}
+	if in.Metadata != nil {
+		if err := checkMetadata(*in.Metadata); err != nil {
+			return err
+		}
+	}
+	if err := s.begin(c, v, transition{"rebuild", []vmState{active, stopped, broken}, "rebuilding", active, bootTime}); err != nil {
+		return err
+	}
+	v.ImageID = img.ID
+	if in.Name != "" {
+		v.Name = in.Name
+	}
+	if in.Description != nil {
+		v.Description = *in.Description
+	}
+	if in.Metadata != nil {
+		v.Metadata = *in.Metadata
+	}
+	if in.KeyName != nil {
+		v.KeyName = *in.KeyName
+	}
+	m := s.view(c, v)
+	m["adminPass"] = in.AdminPass
+	return rest.WriteJSON(w, c.Request, http.StatusAccepted, map[string]any{"server": m})
+}
+
+func (s *Service) resize(w http.ResponseWriter, c *call, v *server, args jsontext.Value) error {
+	var in struct {
+		FlavorRef any `json:"flavorRef"`
+	}
+	if err := web.Decode(args, &in, web.IgnoreUnknown); err != nil {
+		return err
+	}
+	f, ok := s.flavor(fmt.Sprint(in.FlavorRef))
+	if !ok {
+		return rest.Errorf(http.StatusBadRequest, "Flavor %v could not be found.", in.FlavorRef)
+	}
+	if f.ID == v.Flavor.ID {
+		return rest.Errorf(http.StatusBadRequest, "When resizing, instances must change flavor!")
+	}
+	if f.Disk < v.Flavor.Disk && v.ImageID != "" {
+		return rest.Errorf(http.StatusBadRequest, "Resize to zero disk flavor is not allowed.")
+	}
+	if err := s.roomFor(c.ProjectID, map[string]int{"cores": max(f.VCPUs-v.Flavor.VCPUs, 0), "ram": max(f.RAM-v.Flavor.RAM, 0)}); err != nil {
+		return err
+	}
+	before := v.State
+	if err := s.begin(c, v, transition{"resize", []vmState{active, stopped}, "resize_prep", resized, actionTime}); err != nil {
+		return err
+	}
+	old := v.Flavor
+	v.OldFlavor, v.Flavor, v.Before = &old, f, before
+	return rest.NoContent(w, c.Request, http.StatusAccepted)
+}
+
+func (s *Service) confirmResize(w http.ResponseWriter, c *call, v *server, _ jsontext.Value) error {
+	if err := s.begin(c, v, transition{"confirmResize", []vmState{resized}, "", v.Before, 0}); err != nil {
+		return err
+	}
+	v.OldFlavor = nil
+	return rest.NoContent(w, c.Request, http.StatusNoContent)
+}
+
+func (s *Service) revertResize(w http.ResponseWriter, c *call, v *server, _ jsontext.Value) error {
+	if err := s.begin(c, v, transition{"revertResize", []vmState{resized}, "resize_reverting", v.Before, actionTime}); err != nil {
+		return err
+	}
+	v.Flavor, v.OldFlavor = *v.OldFlavor, nil
+	return rest.NoContent(w, c.Request, http.StatusAccepted)
+}
+
+func (s *Service) lock(w http.ResponseWriter, c *call, v *server, args jsontext.Value) error {
+	var in *struct {
+		Reason string `json:"locked_reason"`
+	}
+	if c.version >= 73 {
+		if err := web.Decode(args, &in, web.IgnoreUnknown); err != nil {
+			return err
+		}
+	}
+	s.record(c, v, "lock")
+	v.Locked, v.LockedReason = true, ""
+	if in != nil {
+		v.LockedReason = in.Reason
+	}
+	return rest.NoContent(w, c.Request, http.StatusAccepted)
+}
+
+func (s *Service) unlock(w http.ResponseWriter, c *call, v *server, _ jsontext.Value) error {
+	s.record(c, v, "unlock")
+	v.Locked, v.LockedReason = false, ""
+	return rest.NoContent(w, c.Request, http.StatusAccepted)
+}
+
+func (s *Service) rescue(w http.ResponseWriter, c *call, v *server, args jsontext.Value) error {
+	var in *struct {
+		AdminPass string `json:"adminPass"`
+		Image     string `json:"rescue_image_ref"`
+	}
+	if err := web.Decode(args, &in, web.IgnoreUnknown); err != nil {
+		return err
+	}
+	before, pass := v.State, "rescue"
+	if in != nil && in.Image != "" && !s.c.Images.Exists(c.ProjectID, in.Image) {
+		return rest.Errorf(http.StatusBadRequest, "Can not find requested image")
+	}
+	if in != nil && in.AdminPass != "" {
+		pass = in.AdminPass
+	}
+	if err := s.begin(c, v, transition{"rescue", []vmState{active, stopped, broken}, "rescuing", rescued, actionTime}); err != nil {
+		return err
+	}
+	v.Before = before
+	return rest.WriteJSON(w, c.Request, http.StatusOK, map[string]string{"adminPass": pass})
+}
+
+func (s *Service) unrescue(w http.ResponseWriter, c *call, v *server, _ jsontext.Value) error {
+	if err := s.begin(c, v, transition{"unrescue", []vmState{rescued}, "unrescuing", active, actionTime}); err != nil {
+		return err
+	}
+	return rest.NoContent(w, c.Request, http.StatusAccepted)
+}
+
+func (s *Service) changePassword(w http.ResponseWriter, c *call, v *server, args jsontext.Value) error {
+	var in struct {
+		AdminPass *string `json:"adminPass"`
+	}
+	if err := web.Decode(args, &in, web.IgnoreUnknown); err != nil {
+		return err
+	}
+	if in.AdminPass == nil {
+		return rest.Errorf(http.StatusBadRequest, "Invalid input for field/attribute changePassword. 'adminPass' is a required property")
+	}
+	if err := s.begin(c, v, transition{"changePassword", []vmState{active}, "updating_password", active, 0}); err != nil {
+		return err
+	}
+	return rest.NoContent(w, c.Request, http.StatusAccepted)
+}
+
+func (s *Service) consoleOutput(w http.ResponseWriter, c *call, v *server, args jsontext.Value) error {
+	var in *struct {
+		Length *rest.Int `json:"length"`
+	}
+	if err := web.Decode(args, &in, web.IgnoreUnknown); err != nil {
+		return err
+	}
+	if v.State == building {
+		return rest.Errorf(http.StatusConflict, "Instance %s is not ready", v.ID)
+	}
+	lines := []string{
+		"[    0.000000] Linux version 6.1.0-sandbox (nobody@sandbox)", "[    0.100000] virtio_net virtio0 eth0: up",
+		"[    1.000000] systemd[1]: Hostname set to <" + v.Hostname + ">.", "cloud-init[1]: Cloud-init finished at " + rest.Time(v.Launched), "",
+		v.Hostname + " login: ",
+	}
+	if in != nil && in.Length != nil && *in.Length >= 0 {
+		lines = lines[max(0, len(lines)-int(*in.Length)):]
+	}
+	return rest.WriteJSON(w, c.Request, http.StatusOK, map[string]string{"output": strings.Join(lines, "\n")})
+}
+
+// oldConsole answers the actions that 2.6 replaced by remote-consoles.
+func (s *Service) oldConsole(w http.ResponseWriter, c *call, v *server, args jsontext.Value) error {
+	if c.version > 5 {
+		return rest.Errorf(http.StatusNotFound, "The resource could not be found.")
+	}
+	var in struct {
+		Type string `json:"type"`
+	}
+	if err := web.Decode(args, &in, web.IgnoreUnknown); err != nil {
+		return err
+	}
+	console, err := s.console(v, in.Type)
+	if err != nil {
+		return err
+	}
+	return rest.WriteJSON(w, c.Request, http.StatusOK, map[string]any{"console": console})
+}
+
+func (s *Service) remoteConsole(w http.ResponseWriter, c *call) error {
+	v, err := s.find(c)
+	if err != nil {
+		return err
+	}
+	var in struct {
+		Console struct{ Protocol, Type string } `json:"remote_console"`
+	}
+	var body struct {
+		Console struct {
+			Protocol string `json:"protocol"`
+			Type     string `json:"type"`
+		} `json:"remote_console"`
+	}
+	if err := rest.Read(w, c.Request, &body); err != nil {
+		return err
+	}
+	in.Console.Protocol, in.Console.Type = body.Console.Protocol, body.Console.Type
+	console, err := s.console(v, in.Console.Type)
+	if err != nil {
+		return err
+	}
+	console["protocol"] = in.Console.Protocol
+	return rest.WriteJSON(w, c.Request, http.StatusOK, map[string]any{"remote_console": console})
+}
+
+// console gives an address in a name space that never resolves (RFC 2606): there is no screen to show.
+func (s *Service) console(v *server, kind string) (map[string]any, error) {
+	if !slices.Contains([]string{"novnc", "xvpvnc", "spice-html5", "serial", "rdp-html5", "webmks"}, kind) {
+		return nil, invalidField("type", kind, "'"+kind+"' is not one of ['novnc', 'xvpvnc', 'rdp-html5', 'spice-html5', 'serial', 'webmks']")
+	}
+	if v.State == building {
+		return nil, rest.Errorf(http.StatusConflict, "Instance not yet ready")
+	}
+	return map[string]any{"type": kind, "url": "https://console.invalid/" + kind + "?token=" + rest.NewID()}, nil
+}
+
+func (s *Service) addGroup(w http.ResponseWriter, c *call, v *server, args jsontext.Value) error {
+	return s.changeGroup(w, c, v, args, "addSecurityGroup", s.c.Network.AddGroup)
+}
+
+func (s *Service) removeGroup(w http.ResponseWriter, c *call, v *server, args jsontext.Value) error {
+	return s.changeGroup(w, c, v, args, "removeSecurityGroup", s.c.Network.RemoveGroup)
+}
+
+func (s *Service) changeGroup(w http.ResponseWriter, c *call, v *server, args jsontext.Value, name string, change func(project, server, group string) error) error {
+	var in nameOnly
+	if err := web.Decode(args, &in, web.IgnoreUnknown); err != nil {
+		return err
+	}
+	if in.Name == "" {
+		return rest.Errorf(http.StatusBadRequest, "Missing parameter dict")
+	}
+	if v.State != active && name == "addSecurityGroup" && v.State != stopped {
+		return v.conflict(name, "vm_state", string(v.State))
+	}
+	if err := change(c.ProjectID, v.ID, in.Name); err != nil {
+		return err
+	}
+	return rest.NoContent(w, c.Request, http.StatusAccepted)
+}
