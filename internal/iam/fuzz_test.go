@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stackgate/stackgate/internal/iam"
 	"github.com/stackgate/stackgate/internal/urn"
@@ -56,7 +57,7 @@ func FuzzGlob(f *testing.F) {
 	f.Add("publicCloudProject:*:*Operator", "publicCloudProject:openstack:computeOperator")
 	f.Add(strings.Repeat("a*", 100)+"b", strings.Repeat("a", 200))
 	f.Fuzz(func(t *testing.T, pattern, action string) {
-		if strings.ToValidUTF8(pattern+action, "") != pattern+action || len(pattern) > 300 || len(action) > 300 {
+		if !utf8.ValidString(pattern) || !utf8.ValidString(action) || len(pattern) > 300 || len(action) > 300 {
 			return // regular expressions speak of runes
 		}
 		if got, want := iam.Action(pattern).Matches(iam.Action(action)), naiveGlob(iam.Action(pattern), iam.Action(action)); got != want {

@@ -66,6 +66,13 @@ func TestNewIDsAreValidAndDiffer(t *testing.T) {
 	}
 }
 
+func TestIdentityOfAServiceAccount(t *testing.T) {
+	s := iam.ServiceAccount{ID: "EU.0f0f0f0f0f0f0f0f", Owner: ours}
+	if got := s.Identity(); got != "urn:v1:eu:identity:credential:xx11111-ovh/oauth2-EU.0f0f0f0f0f0f0f0f" {
+		t.Error(got)
+	}
+}
+
 func TestProjectIDs(t *testing.T) {
 	for id, valid := range map[string]bool{
 		"0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f":     true,

@@ -98,6 +98,7 @@ func TestValidatePolicyRefuses(t *testing.T) {
 		{"an identity as resource", resource(robot), "INVALID_RESOURCE_URN", grammar},
 		{"a resource of another partition", resource(urn.Project(urn.CA, projectOne)), "INVALID_RESOURCE_URN", "another partition"},
 		{"a misspelt type", resource("urn:v1:eu:resource:publicCloudProjet:" + projectOne), "INVALID_RESOURCE_URN", `did you mean "publicCloudProject"?`},
+		{"an endless type", resource(urn.URN("urn:v1:eu:resource:" + strings.Repeat("a", 300) + ":x")), "INVALID_RESOURCE_URN", "unknown resource type"},
 		{"a type that is not here", resource("urn:v1:eu:resource:vps:*"), "INVALID_RESOURCE_URN", "expected account or publicCloudProject"},
 		{"a project that is no id", resource("urn:v1:eu:resource:publicCloudProject:pci"), "INVALID_RESOURCE_URN", "32 lower-case hexadecimal"},
 		{"another account", resource(urn.AccountResource(other)), "INVALID_RESOURCE_URN", "expected urn:v1:eu:resource:account:xx11111-ovh"},
