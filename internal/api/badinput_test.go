@@ -97,6 +97,8 @@ func TestPoliciesThatCannotBeAreRefused(t *testing.T) {
 		"with a time zone that is none":      condition(`{"operator":"MATCH","values":{"date(Mars/Olympus).Hour":"5"}}`),
 		"with a range that is none":          condition(`{"operator":"MATCH","values":{"request.IP.IN_RANGE":"10.0.0.0/99"}}`),
 		"with an expiry that is no time":     `{"expiredAt":"tomorrow",` + guidePolicy[1:],
+		"with an expiry in the year 1":       `{"expiredAt":"0001-01-01T00:00:00Z",` + guidePolicy[1:],
+		"with an expiry in the year 10000":   `{"expiredAt":"9999-12-31T23:59:59-23:00",` + guidePolicy[1:],
 		"with values on AND":                 condition(`{"operator":"AND","values":{"resource.Type":"vps"}}`),
 		"with a permissions group of bob":    `{"permissionsGroups":[{"urn":"urn:v1:eu:permissionsGroup:yy22222-ovh:x"}],` + guidePolicy[1:],
 		"with a resource group that is none": change("urn:v1:eu:resource:publicCloudProject:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f", "urn:v1:eu:resourceGroup:00000000-0000-0000-0000-000000000000"),

@@ -76,7 +76,7 @@ func (c *Client) ServiceAccountIDs(ctx context.Context) ([]string, error) {
 	return get[[]string](ctx, c, "/v1/me/api/oauth2/client", nil)
 }
 
-// ServiceAccounts lists the account's service accounts, without their secrets. unused, such as 90d, keeps only those not used for that
+// ServiceAccounts lists the account's service accounts, with their secrets' metadata if we may see them. unused, such as 90d, keeps only those not used for that
 // long; "" keeps all.
 func (c *Client) ServiceAccounts(ctx context.Context, unused string) ([]ServiceAccount, error) {
 	params := url.Values{"details": {"true"}}

@@ -107,10 +107,14 @@ func stamp(t time.Time) *time.Time {
 	return new(t.UTC())
 }
 
-// clock gives the time of a stamp: zero where there is none.
-func clock(t *time.Time) time.Time {
+// moment reads a time that a client gave: zero where there is none. The year 1, which is Go's zero time, and years that JSON
+// cannot write again are refused, so that no expiry becomes "never" and nothing is stored that cannot be shown.
+func moment(member string, t *time.Time) (time.Time, error) {
 	if t == nil {
-		return time.Time{}
+		return time.Time{}, nil
 	}
-	return t.UTC()
+	if y := t.UTC().Year(); y < 1970 || y > 9999 {
+		return time.Time{}, iam.Errorf(iam.Invalid, "The member %s is a time between the years 1970 and 9999.", member)
+	}
+	return t.UTC(), nil
 }

@@ -126,8 +126,12 @@ func (in *Policy) domain(owner urn.Account) (iam.Policy, error) {
 	case in.Permissions == nil && len(in.PermissionsGroups) == 0:
 		return iam.Policy{}, required("permissions")
 	}
+	expires, err := moment("expiredAt", in.ExpiredAt)
+	if err != nil {
+		return iam.Policy{}, err
+	}
 	return iam.Policy{
-		Owner: owner, Name: in.Name, Description: in.Description, Condition: in.Conditions.domain(), ExpiredAt: clock(in.ExpiredAt),
+		Owner: owner, Name: in.Name, Description: in.Description, Condition: in.Conditions.domain(), ExpiredAt: expires,
 		Permissions:       in.Permissions.domain(),
 		Identities:        mapped(in.Identities, func(s string) urn.URN { return urn.URN(s) }),
 		Resources:         mapped(in.Resources, func(r PolicyResource) urn.URN { return urn.URN(r.URN) }),

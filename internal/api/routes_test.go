@@ -161,7 +161,8 @@ func TestSecretsRotateAndEnd(t *testing.T) {
 		w.alice.send("POST", "/v1/me/api/oauth2/client/"+made.ClientID+"/secret/rotate", body).is(400, sentence)
 	}
 	for body, sentence := range map[string]string{
-		`{"expiresIn":-5}`: "expiresIn", `{"expiresIn":60,"expiresAt":"2100-01-01T00:00:00Z"}`: "not both", `{"expiresAt":"soon"}`: "a time such as", `{"expiresAt":"2001-01-01T00:00:00Z"}`: "",
+		`{"expiresIn":-5}`: "expiresIn", `{"expiresIn":60,"expiresAt":"2100-01-01T00:00:00Z"}`: "not both", `{"expiresAt":"soon"}`: "a time such as", `{"expiresAt":"2001-01-01T00:00:00Z"}`: "past",
+		`{"expiresAt":"0001-01-01T00:00:00Z"}`: "1970", `{"expiresAt":"9999-12-31T23:59:59-23:00"}`: "9999", `{"expiresAt":"0000-01-01T00:00:00+23:00"}`: "1970",
 	} {
 		w.alice.send("POST", "/v1/me/api/oauth2/client/"+made.ClientID+"/secret", body).is(400, sentence)
 	}
@@ -194,7 +195,7 @@ func TestServiceAccountsAreListed(t *testing.T) {
 	ok(t, err)
 	list, err := w.alice.c.ServiceAccounts(ctx, "")
 	ok(t, err)
-	if len(ids) != 2 || len(list) != 2 || !slices.Contains(ids, x.client) {
+	if len(ids) != 2 || len(list) != 2 || !slices.Contains(ids, x.client) || len(list[0].Secrets) == 0 {
 		t.Errorf("%v, %v", ids, list)
 	}
 	unused, err := w.alice.c.ServiceAccounts(ctx, "1h")

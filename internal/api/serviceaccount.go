@@ -132,7 +132,7 @@ func (s *Server) listServiceAccounts(ctx context.Context, q *query) (any, error)
 		list = slices.DeleteFunc(list, func(a iam.ServiceAccount) bool { return a.CreatedAt.After(f.UnusedSince) })
 	}
 	if details {
-		return mapped(list, wireServiceAccount), nil
+		return s.serviceAccountViews(ctx, q.caller, list)
 	}
 	return mapped(list, func(a iam.ServiceAccount) string { return string(a.ID) }), nil
 }
@@ -200,18 +200,34 @@ func seconds(member string, n int64) (time.Duration, error) {
 }
 
 func (s *Server) getServiceAccount(ctx context.Context, q *query) (any, error) {
-	id := iam.ClientID(q.arg(0))
-	a, err := s.registry.ServiceAccount(ctx, q.caller, id)
+	a, err := s.registry.ServiceAccount(ctx, q.caller, iam.ClientID(q.arg(0)))
 	if err != nil {
 		return nil, err
 	}
-	out := wireServiceAccount(a)
-	if allowed, err := s.may(ctx, q.caller, iam.ActionSecretGet); err != nil || !allowed {
-		return out, err // without the secrets: as OVHcloud shows it
+	views, err := s.serviceAccountViews(ctx, q.caller, []iam.ServiceAccount{a})
+	if err != nil {
+		return nil, err
 	}
-	secrets, err := s.registry.Secrets(ctx, q.caller, id)
-	out.Secrets = wireSecrets(secrets)
-	return out, err
+	return views[0], nil
+}
+
+// serviceAccountViews shows service accounts, with their secrets if the caller may see those, else as OVHcloud shows them.
+func (s *Server) serviceAccountViews(ctx context.Context, c iam.Caller, list []iam.ServiceAccount) ([]ServiceAccount, error) {
+	out := mapped(list, wireServiceAccount)
+	if allowed, err := s.may(ctx, c, iam.ActionSecretGet); err != nil || !allowed {
+		return out, err
+	}
+	for i, a := range list {
+		secrets, err := s.registry.Secrets(ctx, c, a.ID)
+		if hidden(err) { // deleted since the list was read
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out[i].Secrets = wireSecrets(secrets)
+	}
+	return out, nil
 }
 
 func (s *Server) updateServiceAccount(ctx context.Context, q *query) (any, error) {
@@ -275,7 +291,10 @@ func (s *Server) addSecret(ctx context.Context, q *query) (any, error) {
 	if err := q.decodeOptional(&in); err != nil {
 		return nil, err
 	}
-	expires := clock(in.ExpiresAt)
+	expires, err := moment("expiresAt", in.ExpiresAt)
+	if err != nil {
+		return nil, err
+	}
 	if in.ExpiresIn != 0 {
 		life, err := seconds("expiresIn", in.ExpiresIn)
 		if err != nil {
