@@ -2,6 +2,7 @@ package keys
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -17,17 +18,25 @@ const maxJWT = 8 << 10
 // ErrJWT is what VerifyJWT says about a token that it does not accept; the wrapped text says why, and holds nothing of the token.
 var ErrJWT = errors.New("not a signed token of ours")
 
-// SignJWT signs JSON claims as a compact JWS (RFC 7515) with typ JWT and kid.
+// maxSignature is how long an encoded RS256 signature is; ES256's are shorter.
+const maxSignature = 342
+
+// SignJWT signs JSON claims as a compact JWS (RFC 7515) with typ JWT and kid. The header never changes while a key lives, so it is not
+// made anew each time, which a general library does.
 func (r *Ring) SignJWT(claims []byte) (string, error) {
 	k := r.current().sign
 	if k == nil {
 		return "", errNoKey
 	}
-	jws, err := k.signer.Sign(claims)
+	enc := base64.RawURLEncoding
+	out := make([]byte, 0, len(k.head)+enc.EncodedLen(len(claims))+len(".")+maxSignature)
+	out = enc.AppendEncode(append(out, k.head...), claims)
+	digest := sha256.Sum256(out)
+	signature, err := k.sign(digest[:])
 	if err != nil {
 		return "", fmt.Errorf("sign: %w", err)
 	}
-	return jws.CompactSerialize()
+	return string(enc.AppendEncode(append(out, '.'), signature)), nil
 }
 
 // VerifyJWT checks a compact JWS against the ring's own keys and algorithms and returns its claims, still to be judged. The key is

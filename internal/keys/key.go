@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -29,7 +30,8 @@ const (
 // A key is a Stored key, ready for use. Which members are set depends on its use.
 type key struct {
 	Stored
-	signer jose.Signer      // Sign
+	sign   signature        // Sign
+	head   string           // Sign: the header of its tokens, encoded, with the dot after it
 	public crypto.PublicKey // Sign
 	jwk    []byte           // Sign: public, as JSON Web Key
 	aead   cipher.AEAD      // Seal
@@ -131,21 +133,46 @@ func newKey(s Stored, plain []byte) (*key, error) {
 	return nil, fmt.Errorf("there are no keys of use %q", s.Use)
 }
 
+// A signature signs a SHA-256 digest as RFC 7518 §3.3 and §3.4 want it.
+type signature func(digest []byte) ([]byte, error)
+
 func (k *key) setSigner(plain []byte) error {
 	private, err := x509.ParsePKCS8PrivateKey(plain)
 	if err != nil {
 		return err
 	}
-	signer, ok := private.(crypto.Signer)
-	if _, isEC := private.(*ecdsa.PrivateKey); !ok || isEC != (k.Algorithm == ES256) {
+	switch private := private.(type) {
+	case *ecdsa.PrivateKey:
+		if k.Algorithm != ES256 || private.Curve != elliptic.P256() {
+			return fmt.Errorf("it is not one for %q", k.Algorithm)
+		}
+		k.sign, k.public = signES256(private), private.Public()
+	case *rsa.PrivateKey:
+		if k.Algorithm != RS256 {
+			return fmt.Errorf("it is not one for %q", k.Algorithm)
+		}
+		k.sign, k.public = signRS256(private), private.Public()
+	default:
 		return fmt.Errorf("it is not one for %q", k.Algorithm)
 	}
-	k.public = signer.Public()
+	k.head = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"`+k.Algorithm+`","kid":"`+k.ID+`","typ":"JWT"}`)) + "." // ids are hexadecimal
 	k.jwk, err = jose.JSONWebKey{Key: k.public, KeyID: k.ID, Algorithm: k.Algorithm, Use: "sig"}.MarshalJSON()
-	if err != nil {
-		return err
-	}
-	with := jose.SigningKey{Algorithm: jose.SignatureAlgorithm(k.Algorithm), Key: jose.JSONWebKey{Key: private, KeyID: k.ID}}
-	k.signer, err = jose.NewSigner(with, (&jose.SignerOptions{}).WithType("JWT"))
 	return err
+}
+
+func signES256(private *ecdsa.PrivateKey) signature {
+	return func(digest []byte) ([]byte, error) {
+		r, s, err := ecdsa.Sign(rand.Reader, private, digest)
+		if err != nil {
+			return nil, err
+		}
+		out := make([]byte, 64)
+		r.FillBytes(out[:32])
+		s.FillBytes(out[32:])
+		return out, nil
+	}
+}
+
+func signRS256(private *rsa.PrivateKey) signature {
+	return func(digest []byte) ([]byte, error) { return rsa.SignPKCS1v15(nil, private, crypto.SHA256, digest) }
 }
