@@ -28,7 +28,7 @@ func Parse(s string) (URN, error) {
 		return "", fmt.Errorf("a URN has at most %d bytes, this one has %d", MaxLength, len(s))
 	}
 	if !strings.HasPrefix(s, prefix) {
-		return "", fmt.Errorf("%q is not a URN: it must start with urn:v1:", s)
+		return "", fmt.Errorf("a URN starts with urn:v1: and %q does not", s)
 	}
 	p, k, rest := URN(s).split()
 	if rest == "" {

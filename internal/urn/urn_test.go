@@ -84,11 +84,11 @@ func TestWhatIsNoURNHasNoParts(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	tests := []struct{ name, in, want string }{
-		{"nothing", "", "must start with urn:v1:"},
-		{"a bare star", "*", "must start with urn:v1:"},
-		{"another version", "urn:v2:eu:resource:*", "must start with urn:v1:"},
-		{"upper case", "URN:v1:eu:resource:*", "must start with urn:v1:"},
-		{"a space before", " urn:v1:eu:resource:*", "must start with urn:v1:"},
+		{"nothing", "", "a URN starts with urn:v1:"},
+		{"a bare star", "*", "a URN starts with urn:v1:"},
+		{"another version", "urn:v2:eu:resource:*", "a URN starts with urn:v1:"},
+		{"upper case", "URN:v1:eu:resource:*", "a URN starts with urn:v1:"},
+		{"a space before", " urn:v1:eu:resource:*", "a URN starts with urn:v1:"},
 		{"no name", "urn:v1:eu:resource:", "expected urn:v1:<partition>:<kind>:"},
 		{"no kind", "urn:v1:eu", "expected urn:v1:<partition>:<kind>:"},
 		{"an unknown partition", "urn:v1:fr:resource:*", "expected eu, ca or us"},
