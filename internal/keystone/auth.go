@@ -63,6 +63,7 @@ func createToken(s *Server, w http.ResponseWriter, r *http.Request, _ params) er
 	if err != nil {
 		return err
 	}
+	web.EventOf(r.Context()).Caller = string(in.account.Identity())
 	if in.token.Project, err = s.resolve(r, in, asked); err != nil {
 		return err
 	}

@@ -48,6 +48,7 @@ func federatedLogin(s *Server, w http.ResponseWriter, r *http.Request, p params)
 	if err != nil {
 		return err
 	}
+	web.EventOf(r.Context()).Caller = string(in.account.Identity())
 	t := s.newToken(in.account.ID, in.token.SecretID)
 	t.Methods = iam.MethodOpenID
 	t.Expires = t.IssuedAt.Add(s.lifeOf(in.account))

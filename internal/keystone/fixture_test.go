@@ -53,6 +53,7 @@ type world struct {
 	client, stranger, canadian user
 	project, unused, foreign   iam.ProjectID // a role on it; ours, without a role; another account's
 	policy                     string
+	from                       string // address of the next requests, "" for httptest's
 }
 
 // A user is a service account with its first secret.
@@ -201,6 +202,9 @@ func (w *world) do(method, target, body string, headers ...string) *answer {
 	w.t.Helper()
 	r := httptest.NewRequestWithContext(context.Background(), method, "http://h", strings.NewReader(body))
 	setTarget(w.t, r, target)
+	if w.from != "" {
+		r.RemoteAddr = w.from + ":4711"
+	}
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}

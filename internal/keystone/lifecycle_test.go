@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stackgate/stackgate/internal/iam"
+	"github.com/stackgate/stackgate/internal/urn"
 )
 
 // removals are all the ways in which what a token stands on can go.
@@ -193,4 +194,32 @@ func TestADisabledProvider(t *testing.T) {
 	w.bearer(w.idToken(w.client)).want(t, 403, "You are not authorized to perform the requested action.")
 	w.rescope(unscoped, projectScope(w.project)).want(t, 403, "You are not authorized to perform the requested action.")
 	w.do("GET", "/v3/auth/tokens", "", "X-Auth-Token", scoped, "X-Subject-Token", scoped).want(t, 200, "")
+}
+
+// A right that holds from some addresses only is asked for with the address of whoever presents the token.
+func TestRightsDependOnTheAddress(t *testing.T) {
+	w := newWorld(t)
+	guest := w.newUser(ownAccount)
+	_, err := w.registry.CreatePolicy(t.Context(), operator(ownAccount), iam.Policy{
+		Owner: ownAccount, Name: "from-home", Identities: []urn.URN{guest.identity()}, Resources: []urn.URN{urn.Project(urn.EU, string(w.project))},
+		Permissions: iam.Permissions{Allow: []iam.Action{supervisor}},
+		Condition:   &iam.Condition{Operator: iam.Match, Values: map[string]string{"request.IP": "198.51.100.7"}},
+	})
+	must(t, err)
+	w.from = "198.51.100.7"
+	unscoped := w.login(guest)
+	scoped := w.rescope(unscoped, projectScope(w.project))
+	scoped.want(t, 201, "")
+	for from, want := range map[string]struct{ scope, name, validate, show int }{
+		"198.51.100.7": {201, 201, 200, 200}, "198.51.100.8": {401, 401, 404, 403}, "[2001:db8::1]": {401, 401, 404, 403}, "unknown": {401, 401, 404, 403},
+	} {
+		w.from = from
+		w.rescope(unscoped, projectScope(w.project)).want(t, want.scope, "")
+		w.rescope(unscoped, `{"project":{"name":"proj","domain":{"id":"default"}}}`).want(t, want.name, "")
+		w.do("GET", "/v3/auth/tokens", "", "X-Auth-Token", unscoped, "X-Subject-Token", scoped.token()).want(t, want.validate, "")
+		w.get("/v3/projects/"+string(w.project), unscoped).want(t, want.show, "")
+		if n := len(w.get("/v3/auth/projects", unscoped).body["projects"].([]any)); (n == 1) != (want.show == 200) {
+			t.Errorf("from %s: %d projects", from, n)
+		}
+	}
 }

@@ -103,12 +103,12 @@ func (n *node) child(segment string) *node {
 	return n.fixed[segment]
 }
 
-// find walks the tree along an escaped path. Several slashes at its start and one at its end are overlooked, as Keystone does.
+// find walks the tree along an escaped path. Slashes at its start and end are overlooked, as Keystone does; empty segments between
+// are not, nor is anything else.
 func (n *node) find(path string) (*node, params) {
 	var p params
 	found := 0
-	path = strings.TrimSuffix(strings.TrimLeft(path, "/"), "/")
-	for rest := path; rest != ""; {
+	for rest := strings.Trim(path, "/"); rest != ""; {
 		var segment string
 		segment, rest, _ = strings.Cut(rest, "/")
 		if strings.Contains(segment, "%") {

@@ -185,8 +185,7 @@ func (s *Server) issue(w http.ResponseWriter, r *http.Request, in *session) erro
 	if err != nil {
 		return err
 	}
-	e := web.EventOf(r.Context())
-	e.Caller, e.Decision = string(in.account.Identity()), "granted"
+	web.EventOf(r.Context()).Decision = "granted"
 	w.Header()["X-Subject-Token"] = []string{sealed}
 	s.sendToken(w, http.StatusCreated, in, &sc, !queryOf(r).noCatalog)
 	return nil
