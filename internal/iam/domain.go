@@ -1,5 +1,17 @@
 // Package iam is the domain, pure: accounts, rights, policies, conditions, and Evaluate, which decides what a policy grants
 // and says why.
+//
+// An account owns projects, service accounts and policies. A policy says which identities may or may not do which actions on which
+// resources. Eleven actions are the rights of the guide's table; a right brings roles, and roles are what OpenStack calls need. Nothing is
+// allowed unless a policy allows it, deny beats allow, and every zero value, unknown fact and unreadable datum means no.
+// docs/access-model.md tells the whole.
+//
+//	d := iam.Evaluate(&set, iam.Request{Identity: robot, Action: iam.ActionProjectGet, Resource: project, Time: now, Address: addr})
+//	if !d.Allowed {
+//		return &iam.Error{Kind: iam.Denied, Message: "…", Actions: []iam.Action{iam.ActionProjectGet}}
+//	}
+//
+// Compile prepares a set for one identity, for questions that come by the thousand.
 package iam
 
 import (

@@ -2,23 +2,16 @@ package iam
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
+	"github.com/stackgate/stackgate/internal/rbac"
 	"github.com/stackgate/stackgate/internal/urn"
 )
 
 // didYouMean gives "; did you mean …?" with the known word nearest to s, or lists the words if none is near and they are few, or "".
 func didYouMean(s string, known []string) string {
-	if len(s) > MaxActionLength {
-		return ""
-	}
-	best, least := "", len(s)+1
-	for _, k := range known {
-		if d := distance(s, k); d < least {
-			best, least = k, d
-		}
-	}
-	if least <= max(2, len(s)/3) {
+	if best, d := nearest(s, known); d <= max(2, len(s)/3) {
 		return fmt.Sprintf("; did you mean %q?", best)
 	}
 	if len(known) <= 3 {
@@ -27,22 +20,58 @@ func didYouMean(s string, known []string) string {
 	return ""
 }
 
-// suggestGlob compares a glob's text before its first star with the beginnings, up to a colon, of what is known.
-func suggestGlob(glob string, known []string) string {
-	before, after, _ := strings.Cut(glob, "*")
-	var beginnings []string
+// nearest gives the known word with the least distance from s, the first of several. A long s is far from everything.
+func nearest(s string, known []string) (best string, least int) {
+	least = math.MaxInt
+	if len(s) > MaxActionLength {
+		return "", least
+	}
 	for _, k := range known {
-		for i := range len(k) {
-			if k[i] == ':' {
-				beginnings = append(beginnings, k[:i+1])
-			}
+		if d := distance(s, k); d < least {
+			best, least = k, d
 		}
 	}
+	return best, least
+}
+
+// suggestAction says what an action that does not exist was probably meant to be. A role's name, and a right's without its beginning, are
+// the usual slips; mere nearness would point from compute_read to computeOperator.
+func suggestAction(a Action) string {
+	_, last, ok := cutLast(string(a), ":")
+	if !ok {
+		last = string(a)
+	}
+	if role, ok := rbac.ParseRole(last); ok {
+		return fmt.Sprintf("; %s is a role, and the right that gives it with the least beside it is %q", role, CheapestRights(role)[0])
+	}
+	var known []string
+	for _, r := range references {
+		if a != "" && strings.HasSuffix(string(r.Action), ":"+string(a)) {
+			return fmt.Sprintf("; did you mean %q?", r.Action)
+		}
+		known = append(known, string(r.Action))
+	}
+	return didYouMean(string(a), known)
+}
+
+// suggestGlob corrects a slip in what stands before a glob's final star. It stays close: a shorter glob would allow more than was meant.
+func suggestGlob(a Action) string {
+	before, after, _ := strings.Cut(string(a), "*")
 	if before == "" || after != "" {
 		return ""
 	}
-	hint := didYouMean(before, beginnings)
-	return strings.Replace(hint, `"?`, `*"?`, 1)
+	var beginnings []string
+	for _, r := range references {
+		for i, c := range string(r.Action) {
+			if c == ':' || c == '/' {
+				beginnings = append(beginnings, string(r.Action[:i+1]))
+			}
+		}
+	}
+	if best, d := nearest(before, beginnings); d <= 2 {
+		return fmt.Sprintf("; did you mean %q?", best+"*")
+	}
+	return ""
 }
 
 // suggestResource says what a malformed resource was probably meant to be.

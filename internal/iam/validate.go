@@ -2,6 +2,7 @@ package iam
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -212,14 +213,10 @@ func validateAction(where string, a Action) error {
 	if slices.ContainsFunc(references, func(r ReferenceAction) bool { return g.match(r.Action) }) {
 		return nil
 	}
-	var known []string
-	for _, r := range references {
-		known = append(known, string(r.Action))
-	}
 	if a.IsGlob() {
-		return invalid(codeAction, "%q: %q covers no action that exists%s", where, a, suggestGlob(string(a), known))
+		return invalid(codeAction, "%q: %q covers no action that exists%s", where, a, suggestGlob(a))
 	}
-	return invalid(codeAction, "%q: there is no action %q%s", where, a, didYouMean(string(a), known))
+	return invalid(codeAction, "%q: there is no action %q%s", where, a, suggestAction(a))
 }
 
 func validatePolicyGroups(p Policy) error {
@@ -284,8 +281,8 @@ func ValidateTags(tags map[string]string) error {
 	if err := checkCount("tags on a resource", len(tags), MaxTags); err != nil {
 		return err
 	}
-	for key, value := range tags {
-		if err := checkTag(key, value); err != nil {
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		if err := checkTag(key, tags[key]); err != nil {
 			return invalid(codeTag, "%v", err)
 		}
 		if strings.HasPrefix(key, reservedTagPrefix) {
@@ -351,7 +348,8 @@ func validateCondition(c Condition, depth int, where string, entries *int) error
 }
 
 func validateMatch(values map[string]string, where string) error {
-	for key, value := range values {
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		value := values[key]
 		if len(key) > MaxConditionKey || len(value) > MaxConditionValue {
 			return invalid(codeCondition, "%s: a key has at most %d bytes and a value %d", where, MaxConditionKey, MaxConditionValue)
 		}

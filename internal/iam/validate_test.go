@@ -107,11 +107,16 @@ func TestValidatePolicyRefuses(t *testing.T) {
 			`"permissions.allow[0].action": there is no action "publicCloudProject:openstack:infrastructureSupervizor"; ` +
 				`did you mean "publicCloudProject:openstack:infrastructureSupervisor"?`},
 		{"a right in lower case", allow("publiccloudproject:openstack:computeoperator"), "INVALID_ACTION", `did you mean "publicCloudProject:openstack:computeOperator"?`},
-		{"a right without its product", allow("openstack:administrator"), "INVALID_ACTION", "there is no action"},
+		{"a right without its beginning", allow("openstack:administrator"), "INVALID_ACTION", `did you mean "publicCloudProject:openstack:administrator"?`},
+		{"a right's last word", allow("imageOperator"), "INVALID_ACTION", `did you mean "publicCloudProject:openstack:imageOperator"?`},
+		{"a role", allow("compute_read"), "INVALID_ACTION",
+			`compute_read is a role, and the right that gives it with the least beside it is "publicCloudProject:openstack:infrastructureSupervisor"`},
+		{"a role after the product", allow("publicCloudProject:openstack:volume_manage"), "INVALID_ACTION", `is "publicCloudProject:openstack:volumeOperator"`},
 		{"an action that is not here", allow("vps:apiovh:reboot"), "INVALID_ACTION", "there is no action"},
 		{"an empty action", allow(""), "INVALID_ACTION", "there is no action"},
 		{"a long action", allow(iam.Action(strings.Repeat("*", 257))), "INVALID_ACTION", "256 bytes"},
 		{"a misspelt glob", allow("publicCloudProject:openstak:*"), "INVALID_ACTION", `covers no action that exists; did you mean "publicCloudProject:openstack:*"?`},
+		{"a misspelt path in a glob", allow("account:apiovh:iam/polciy/*"), "INVALID_ACTION", `did you mean "account:apiovh:iam/policy/*"?`},
 		{"a glob that covers nothing", allow("*:vrack:*"), "INVALID_ACTION", "covers no action that exists"},
 		{"a misspelt denial", func(p *iam.Policy) { p.Permissions.Deny = []iam.Action{"x"} }, "INVALID_ACTION", "permissions.deny[0]"},
 		{"a misspelt exception", func(p *iam.Policy) { p.Permissions.Except = []iam.Action{"*", "x"} }, "INVALID_ACTION", "permissions.except[1]"},
@@ -130,6 +135,14 @@ func TestValidatePolicyRefuses(t *testing.T) {
 			tt.change(&p)
 			wantInvalid(t, iam.ValidatePolicy(p), iam.Invalid, tt.code, tt.want)
 		})
+	}
+}
+
+func TestNoSuggestionGoesFarBeyondWhatWasMeant(t *testing.T) {
+	p := guidePolicy()
+	p.Permissions.Allow = []iam.Action{"publicCloudProject:openstack:compute:*"}
+	if err := iam.ValidatePolicy(p); err == nil || strings.Contains(err.Error(), "did you mean") {
+		t.Error(err)
 	}
 }
 
