@@ -110,10 +110,11 @@ func parseBasic(header string) ([]credentials, error) {
 // known makes credentials fit for the registry. What no client can have been given becomes something that none has, so that the
 // registry still does the work of a wrong secret, and a database never sees bytes that it would choke on.
 func (c credentials) known() (iam.ClientID, string) {
-	if !visible(c.id) || !visible(c.secret) {
+	id := iam.ClientID(c.id)
+	if !id.Valid() || !visible(c.secret) {
 		return "none", "none"
 	}
-	return iam.ClientID(c.id), c.secret
+	return id, c.secret
 }
 
 func visible(s string) bool {

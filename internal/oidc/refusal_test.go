@@ -191,6 +191,9 @@ func TestO16_SecretsStayOutOfLogsAndAnswers(t *testing.T) {
 			}
 		}
 	}
+	if w.basic(pciEU+"/token", id, "sgs_wrong", grant); !strings.Contains(w.log(), "client="+id) {
+		t.Errorf("an operator cannot see which client fails: %s", w.log())
+	}
 	if strings.Contains(log, secret) || strings.Contains(log, "client_secret") || !strings.Contains(log, "decision=granted") {
 		t.Errorf("log: %s", log)
 	}

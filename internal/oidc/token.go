@@ -81,6 +81,9 @@ func (s *Server) authenticate(r *http.Request, f form) (registry.Login, error) {
 		if err == nil || !errors.Is(err, iam.Unauthenticated) {
 			return login, err
 		}
+		if _, ours := id.Partition(); ours && id.Valid() { // anything else may be a secret in the wrong place
+			web.EventOf(r.Context()).Add(slog.String("client", string(id)))
+		}
 	}
 	return registry.Login{}, errClient
 }
