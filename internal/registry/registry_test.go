@@ -1,20 +1,27 @@
 package registry_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
+	"database/sql"
 	"errors"
 	"net/netip"
+	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/stackgate/stackgate/internal/audit"
 	"github.com/stackgate/stackgate/internal/iam"
 	"github.com/stackgate/stackgate/internal/keys"
 	"github.com/stackgate/stackgate/internal/rbac"
 	"github.com/stackgate/stackgate/internal/registry"
 	"github.com/stackgate/stackgate/internal/store"
+	"github.com/stackgate/stackgate/internal/store/storetest"
 	"github.com/stackgate/stackgate/internal/urn"
 )
 
@@ -56,6 +63,20 @@ type world struct {
 	store *store.Store
 	ring  *keys.Ring
 	clock *clock
+}
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(childDatabase); path != "" {
+		writeUntilKilled(path)
+	}
+	os.Exit(storetest.Main(m))
+}
+
+// both runs a test over both databases.
+func both(t *testing.T, test func(t *testing.T, w *world)) {
+	for name, url := range storetest.Databases {
+		t.Run(name, func(t *testing.T) { test(t, newWorldAt(t, url(t))) })
+	}
 }
 
 func newWorld(t testing.TB) *world {
@@ -208,5 +229,77 @@ func TestRevocation(t *testing.T) {
 				t.Errorf("after: has roles %v, want %v", got, tt.rolesStand)
 			}
 		})
+	}
+}
+
+// except makes a policy that allows a service account everything but one action.
+func (w *world) except(sa iam.ServiceAccount, action iam.Action) {
+	w.t.Helper()
+	p := iam.Policy{Owner: acme, Name: "all but", Identities: []urn.URN{sa.Identity()}, Resources: []urn.URN{"urn:v1:eu:resource:*"},
+		Permissions: iam.Permissions{Allow: []iam.Action{"*"}}}
+	if action != "" {
+		p.Permissions.Except = []iam.Action{action}
+	}
+	if _, err := w.CreatePolicy(w.t.Context(), root, p); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// records reads the audit trail from outside the door.
+func (w *world) records() (list []audit.Record) {
+	w.t.Helper()
+	err := w.store.View(w.t.Context(), func(tx *store.Tx) error {
+		for r, err := range tx.AllAuditRecords(w.t.Context()) {
+			if err != nil {
+				return err
+			}
+			list = append(list, r)
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return list
+}
+
+func (w *world) wantRecord(actor string, action iam.Action, outcome audit.Outcome) {
+	w.t.Helper()
+	if !slices.ContainsFunc(w.records(), func(r audit.Record) bool {
+		return r.Actor == actor && (action == "" || r.Action == string(action)) && r.Outcome == outcome && r.RequestID == "req-1"
+	}) {
+		w.t.Errorf("no record of %s, %s, %s", actor, action, outcome)
+	}
+}
+
+func (w *world) revision() (n int64) {
+	w.t.Helper()
+	if err := w.store.View(w.t.Context(), func(tx *store.Tx) error { n = tx.Revision; return nil }); err != nil {
+		w.t.Fatal(err)
+	}
+	return n
+}
+
+// dump gives everything stored but the audit trail.
+func (w *world) dump() string {
+	w.t.Helper()
+	var b bytes.Buffer
+	if err := w.store.Backup(w.t.Context(), &b); err != nil {
+		w.t.Fatal(err)
+	}
+	_, rows, _ := strings.Cut(b.String(), "\n")
+	rows, _, _ = strings.Cut(rows, `{"table":"audit_record"}`)
+	return rows
+}
+
+func execSQL(t *testing.T, path, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(statement); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -33,7 +33,7 @@ func (t *Tx) ServiceAccount(ctx context.Context, id iam.ClientID) (iam.ServiceAc
 func (t *Tx) ServiceAccounts(ctx context.Context, owner urn.Account, unusedSince time.Time, after string, limit int) ([]iam.ServiceAccount, error) {
 	return many(ctx, t, scanServiceAccount, `SELECT `+serviceAccountColumns+` FROM service_account s
 		WHERE owner = $1 AND id > $2
-		AND ($3 = 0 OR NOT EXISTS (SELECT 1 FROM secret WHERE client_id = s.id AND used >= $3))
+		AND (CAST($3 AS BIGINT) = 0 OR NOT EXISTS (SELECT 1 FROM secret WHERE client_id = s.id AND used >= CAST($3 AS BIGINT)))
 		ORDER BY id LIMIT $4`, OwnerKey(owner), after, micros(unusedSince), limit)
 }
 
