@@ -183,6 +183,8 @@ func TestDisableAndEnable(t *testing.T) {
 	if !*shown.Disabled {
 		t.Error("not shown as disabled")
 	}
+	w.alice.send("POST", "/v1/me/api/oauth2/client/"+id+"/enable", `{"until":"tomorrow"}`).is(400, "until")
+	w.alice.send("POST", "/v1/me/api/oauth2/client/"+id+"/enable", `{}`).is(200, "null")
 	ok(t, w.alice.c.EnableServiceAccount(ctx, id))
 	carol.send("GET", "/v1/auth/details", "").is(200)
 }
@@ -361,4 +363,29 @@ func TestDetailsShowWhatTheCallerMaySee(t *testing.T) {
 	if strings.Contains(got.body, "secrets") {
 		t.Errorf("carol sees secrets: %s", got.body)
 	}
+}
+
+// TestBodiesAsOVHcloudsClientsWriteThem: nulls for what is not there, the console's conditions, a policy of permissions groups only.
+func TestBodiesAsOVHcloudsClientsWriteThem(t *testing.T) {
+	w := newWorld(t)
+	who := `"identities":["` + string(w.alice.sa.Identity()) + `"],"resources":[{"urn":"` + project + `"}]`
+	allow := `"permissions":{"allow":[{"action":"publicCloudProject:openstack:computeOperator"}],"deny":null,"except":null}`
+	for name, body := range map[string]string{
+		"nulls":                    `{"name":"a",` + who + `,` + allow + `,"description":null,"permissionsGroups":null,"conditions":null,"expiredAt":null}`,
+		"a condition without test": `{"name":"b",` + who + `,` + allow + `,"conditions":{"operator":"MATCH"}}`,
+		"the console's condition": `{"name":"c",` + who + `,` + allow + `,"conditions":{"operator":"AND","values":null,"conditions":[` +
+			`{"operator":"MATCH","values":{"date(Europe/Paris).WeekDay.In":"monday,Tuesday"},"conditions":null}]}}`,
+		"permissions groups only": `{"name":"d",` + who + `,"permissions":{"allow":null,"deny":null,"except":null},"permissionsGroups":[{"urn":"urn:v1:eu:permissionsGroup:ovh:globalReadOnly"}]}`,
+		"an action of a product that is not here": `{"name":"e",` + who + `,"permissions":{"allow":[{"action":"publicCloudProject:apiovh:*"},{"action":"*get"}]}}`,
+	} {
+		got := w.alice.send("POST", "/v2/iam/policy", body, "X-Schemas-Version", "1.0", "Content-Type", "application/json;charset=utf-8")
+		if got.status != 200 {
+			t.Errorf("%s: %d %s", name, got.status, got.body)
+		}
+	}
+	x := w.things()
+	client := "/v1/me/api/oauth2/client/" + x.client
+	w.alice.send("PUT", client, `{"callbackUrls": [], "name": "renamed", "description": "by the guide's body"}`).is(200, "null")
+	w.alice.send("PUT", client, `{"callbackUrls": null, "name": null}`).is(200, "null")
+	w.alice.send("GET", client, "").is(200, `"name":"renamed"`, `"description":"by the guide's body"`, `"callbackUrls":[]`, `"flow":"CLIENT_CREDENTIALS"`)
 }

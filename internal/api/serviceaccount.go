@@ -274,11 +274,18 @@ func (s *Server) deleteServiceAccount(ctx context.Context, q *query) (any, error
 }
 
 func (s *Server) disableServiceAccount(ctx context.Context, q *query) (any, error) {
-	return nil, s.registry.SetServiceAccountDisabled(ctx, q.caller, iam.ClientID(q.arg(0)), true)
+	return nil, s.setDisabled(ctx, q, true)
 }
 
 func (s *Server) enableServiceAccount(ctx context.Context, q *query) (any, error) {
-	return nil, s.registry.SetServiceAccountDisabled(ctx, q.caller, iam.ClientID(q.arg(0)), false)
+	return nil, s.setDisabled(ctx, q, false)
+}
+
+func (s *Server) setDisabled(ctx context.Context, q *query, disabled bool) error {
+	if err := q.decodeOptional(&struct{}{}); err != nil {
+		return err
+	}
+	return s.registry.SetServiceAccountDisabled(ctx, q.caller, iam.ClientID(q.arg(0)), disabled)
 }
 
 func (s *Server) listSecrets(ctx context.Context, q *query) (any, error) {
