@@ -12,7 +12,7 @@ import (
 func (s *Service) addTag(w http.ResponseWriter, r *rest.Request) error {
 	tag := r.Param("tag")
 	_, err := s.change(r, "modify_image", func(img *Image) error {
-		if utf8.RuneCountInString(tag) > maxText {
+		if utf8.RuneCountInString(tag) > maxText || !utf8.ValidString(tag) {
 			return mismatch("tags", tag, "a string of at most 255 characters")
 		}
 		if slices.Contains(img.Tags, tag) {

@@ -32,7 +32,7 @@ func (s *Service) view(r *rest.Request, v *Volume) map[string]any {
 		"user_id": v.User, "created_at": rest.TimeMicro(v.CreatedAt), "updated_at": rest.TimeMicro(v.UpdatedAt), "consistencygroup_id": nil,
 		"replication_status": nil, "os-vol-tenant-attr:tenant_id": v.Project, "links": s.links(r, "volumes", v.ID),
 	}
-	if v.ImageMetadata != nil {
+	if len(v.ImageMetadata) > 0 {
 		view["volume_image_metadata"] = v.ImageMetadata
 	}
 	if minor(r) >= 13 {
