@@ -167,7 +167,7 @@ func refusalOf(status int, header http.Header, answer []byte) error {
 }
 
 // kindOf reads the table of answers backwards: by class, then by status. What we do not know is Unavailable if it is the
-// server's fault, else Invalid.
+// server's fault or a later try may do, else Invalid.
 func kindOf(status int, class string) iam.Kind {
 	for _, r := range answers() {
 		if r.kind != "" && (class == r.class || strings.HasPrefix(class, r.class+"::")) {
@@ -179,7 +179,7 @@ func kindOf(status int, class string) iam.Kind {
 			return r.kind
 		}
 	}
-	if status >= 500 {
+	if status >= 500 || status == http.StatusTooManyRequests {
 		return iam.Unavailable
 	}
 	return iam.Invalid

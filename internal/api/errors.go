@@ -75,6 +75,9 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if refusal.status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="management"`)
 	}
+	if refusal.status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "5")
+	}
 	event.Decision = refusal.class
 	if body.Class == "" {
 		body.Class = refusal.class

@@ -376,7 +376,7 @@ func TestBodiesAsOVHcloudsClientsWriteThem(t *testing.T) {
 		"the console's condition": `{"name":"c",` + who + `,` + allow + `,"conditions":{"operator":"AND","values":null,"conditions":[` +
 			`{"operator":"MATCH","values":{"date(Europe/Paris).WeekDay.In":"monday,Tuesday"},"conditions":null}]}}`,
 		"permissions groups only": `{"name":"d",` + who + `,"permissions":{"allow":null,"deny":null,"except":null},"permissionsGroups":[{"urn":"urn:v1:eu:permissionsGroup:ovh:globalReadOnly"}]}`,
-		"an action of a product that is not here": `{"name":"e",` + who + `,"permissions":{"allow":[{"action":"publicCloudProject:apiovh:*"},{"action":"*get"}]}}`,
+		"globs of actions":        `{"name":"e",` + who + `,"permissions":{"allow":[{"action":"publicCloudProject:apiovh:*"},{"action":"*get"}]}}`,
 	} {
 		got := w.alice.send("POST", "/v2/iam/policy", body, "X-Schemas-Version", "1.0", "Content-Type", "application/json;charset=utf-8")
 		if got.status != 200 {
