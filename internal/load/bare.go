@@ -1,6 +1,7 @@
 package load
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -58,6 +59,33 @@ func ProxyHandler(origin string, idle int) (http.Handler, error) {
 		Rewrite:   func(p *httputil.ProxyRequest) { p.SetURL(u) },
 		Transport: &http.Transport{MaxIdleConnsPerHost: idle, DisableCompression: true},
 	}, nil
+}
+
+// bareSignature serves a SigningHandler and asks it as a client asks the token endpoint.
+func bareSignature(int) (Scenario, func() error, error) {
+	h, err := SigningHandler()
+	if err != nil {
+		return Scenario{}, nil, err
+	}
+	address, stop, err := Serve(h)
+	return Post("one signature", address, "scope=openid+profile&grant_type=client_credentials"), stop, err
+}
+
+// bareProxy serves a ProxyHandler in front of an OriginHandler whose answer is as long as a list of one server.
+func bareProxy(concurrency int) (Scenario, func() error, error) {
+	origin, stopOrigin, err := Serve(OriginHandler(bytes.Repeat([]byte("x"), 1500)))
+	if err != nil {
+		return Scenario{}, nil, err
+	}
+	h, err := ProxyHandler(origin, concurrency)
+	if err != nil {
+		return Scenario{}, nil, errors.Join(err, stopOrigin())
+	}
+	address, stop, err := Serve(h)
+	if err != nil {
+		return Scenario{}, nil, errors.Join(err, stopOrigin())
+	}
+	return Get("reverse proxy", address, nil), func() error { return errors.Join(stop(), stopOrigin()) }, nil
 }
 
 // Serve serves a handler on a free port of the loopback address until stop is called.

@@ -4,10 +4,10 @@
 // It is a client like any other and knows an installation only by the guide's variables:
 //
 //	target, err := load.FromEnvironment(os.LookupEnv)
-//	result, err := load.Run(ctx, load.Config{Scenario: load.Login(target), Concurrency: 16, Duration: 10 * time.Second})
+//	row, err := load.Compare(ctx, load.Config{Scenario: load.Token(target), Concurrency: 16, Duration: 10 * time.Second})
 //
-// Beside a figure belongs what the machine can do at all: SigningHandler and ProxyHandler are the bare counterparts, measured by the
-// same code in the same run.
+// Beside a figure belongs what the machine can do at all: Compare measures the bare counterpart of a scenario, if it has one, with the
+// same code in the same run, in turn with it.
 package load
 
 import (
@@ -28,6 +28,9 @@ type Scenario struct {
 
 	// Prepare does what is needed once, and gives one flow: what is counted and timed. Flows run at the same time.
 	Prepare func(ctx context.Context, c *Client) (flow func(ctx context.Context) error, err error)
+
+	// Bare starts the bare counterpart for so many connections and gives the scenario that measures it; nil if there is none.
+	Bare func(concurrency int) (s Scenario, stop func() error, err error)
 }
 
 // Config configures a run.
@@ -65,18 +68,95 @@ func (r Result) Rate() float64 {
 // Run runs one scenario. Flows that fail are counted, not returned as an error; an error means that there was nothing to measure.
 func Run(ctx context.Context, c Config) (Result, error) {
 	c.fill()
-	client := &Client{transport: c.Transport}
-	flow, err := c.Scenario.Prepare(ctx, client)
+	p, err := prepare(ctx, c)
 	if err != nil {
-		return Result{}, fmt.Errorf("prepare %q: %w", c.Scenario.Name, err)
+		return Result{}, err
+	}
+	p.measure(ctx, c.Duration)
+	return p.result(), ctx.Err()
+}
+
+// turns is how many slices of time Compare gives to each side in turn, so that what else the machine does hurts both.
+const turns = 5
+
+// Compare runs a scenario and, in turn with it, its bare counterpart. Without one it is Run.
+func Compare(ctx context.Context, c Config) (row Row, err error) {
+	if c.Scenario.Bare == nil {
+		row.Result, err = Run(ctx, c)
+		return row, err
+	}
+	c.fill()
+	ours, err := prepare(ctx, c)
+	if err != nil {
+		return Row{}, err
+	}
+	b := c
+	var stop func() error
+	if b.Scenario, stop, err = c.Scenario.Bare(c.Concurrency); err != nil {
+		return Row{}, fmt.Errorf("bare counterpart of %q: %w", c.Scenario.Name, err)
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	bare, err := prepare(ctx, b)
+	if err != nil {
+		return Row{}, err
+	}
+	for range turns {
+		ours.measure(ctx, c.Duration/turns)
+		bare.measure(ctx, c.Duration/turns)
+	}
+	beside := bare.result()
+	return Row{ours.result(), &beside}, ctx.Err()
+}
+
+// A prepared scenario and what was measured of it so far.
+type prepared struct {
+	c       Config
+	client  *Client
+	flow    func(context.Context) error
+	warm    int64 // bytes received before anything was counted
+	workers []worker
+	elapsed time.Duration
+}
+
+func prepare(ctx context.Context, c Config) (*prepared, error) {
+	p := &prepared{c: c, client: &Client{transport: c.Transport}, workers: make([]worker, c.Concurrency)}
+	var err error
+	if p.flow, err = c.Scenario.Prepare(ctx, p.client); err != nil {
+		return nil, fmt.Errorf("prepare %q: %w", c.Scenario.Name, err)
 	}
 	if c.Warmup > 0 {
-		measure(ctx, flow, c.Concurrency, c.Warmup)
+		p.measure(ctx, c.Warmup)
 	}
-	before := client.received.Load()
-	r := measure(ctx, flow, c.Concurrency, c.Duration)
-	r.Name, r.Budget, r.Concurrency, r.Bytes = c.Scenario.Name, c.Scenario.Budget, c.Concurrency, client.received.Load()-before
-	return r, ctx.Err()
+	p.workers, p.elapsed, p.warm = make([]worker, c.Concurrency), 0, p.client.received.Load()
+	return p, nil
+}
+
+// measure lets workers run flows for a while. A flow that has begun is finished and counted, and so is the time that it takes.
+func (p *prepared) measure(ctx context.Context, duration time.Duration) {
+	start := time.Now()
+	var wg sync.WaitGroup
+	for i := range p.workers {
+		wg.Go(func() { p.workers[i].run(ctx, p.flow, start.Add(duration)) })
+	}
+	wg.Wait()
+	p.elapsed += time.Since(start)
+}
+
+func (p *prepared) result() Result {
+	r := Result{Name: p.c.Scenario.Name, Budget: p.c.Scenario.Budget, Concurrency: p.c.Concurrency,
+		Elapsed: p.elapsed, Bytes: p.client.received.Load() - p.warm}
+	var took []time.Duration
+	for _, w := range p.workers {
+		took = append(took, w.took...)
+		r.Errors += w.errors
+		if w.first != nil && r.FirstError == "" {
+			r.FirstError = w.first.Error()
+		}
+	}
+	slices.Sort(took)
+	r.Flows = len(took)
+	r.P50, r.P99, r.Max = quantile(took, 0.50), quantile(took, 0.99), quantile(took, 1)
+	return r
 }
 
 func (c *Config) fill() {
@@ -117,30 +197,6 @@ func (w *worker) run(ctx context.Context, flow func(context.Context) error, unti
 		}
 		start = end
 	}
-}
-
-// measure lets workers run flows for a while. A flow that has begun is finished and counted, and so is the time that it takes.
-func measure(ctx context.Context, flow func(context.Context) error, concurrency int, duration time.Duration) Result {
-	workers := make([]worker, concurrency)
-	start := time.Now()
-	var wg sync.WaitGroup
-	for i := range workers {
-		wg.Go(func() { workers[i].run(ctx, flow, start.Add(duration)) })
-	}
-	wg.Wait()
-	r := Result{Elapsed: time.Since(start)}
-	var took []time.Duration
-	for _, w := range workers {
-		took = append(took, w.took...)
-		r.Errors += w.errors
-		if w.first != nil && r.FirstError == "" {
-			r.FirstError = w.first.Error()
-		}
-	}
-	slices.Sort(took)
-	r.Flows = len(took)
-	r.P50, r.P99, r.Max = quantile(took, 0.50), quantile(took, 0.99), quantile(took, 1)
-	return r
 }
 
 // quantile gives the smallest value that at least the part q of the sorted values does not exceed; 0 if there are none.

@@ -13,7 +13,7 @@ func Scenarios(t Target) []Scenario {
 
 // Login is the whole login of an OpenStack client: discovery, token, federation, scope.
 func Login(t Target) Scenario {
-	return Scenario{"whole login (4 requests)", "≥ 2 000/s, p99 < 50 ms", func(_ context.Context, c *Client) (func(context.Context) error, error) {
+	return Scenario{Name: "whole login (4 requests)", Budget: "≥ 2 000/s, p99 < 50 ms", Prepare: func(_ context.Context, c *Client) (func(context.Context) error, error) {
 		return func(ctx context.Context) error {
 			_, _, err := t.login(ctx, c)
 			return err
@@ -23,7 +23,7 @@ func Login(t Target) Scenario {
 
 // Token is the role-adapter's token endpoint alone.
 func Token(t Target) Scenario {
-	return Scenario{"token endpoint", "≥ 0.8 × bare", func(ctx context.Context, c *Client) (func(context.Context) error, error) {
+	return Scenario{Name: "token endpoint", Budget: "≥ 0.8 × bare", Bare: bareSignature, Prepare: func(ctx context.Context, c *Client) (func(context.Context) error, error) {
 		var d discovery
 		if _, err := c.sendJSON(ctx, t.discover(), &d); err != nil {
 			return nil, err
@@ -36,7 +36,7 @@ func Token(t Target) Scenario {
 
 // Validate asks what a token is, as every OpenStack service does.
 func Validate(t Target) Scenario {
-	return Scenario{"GET /v3/auth/tokens", "≥ 20 000/s", func(ctx context.Context, c *Client) (func(context.Context) error, error) {
+	return Scenario{Name: "GET /v3/auth/tokens", Budget: "≥ 20 000/s", Prepare: func(ctx context.Context, c *Client) (func(context.Context) error, error) {
 		token, _, err := t.login(ctx, c)
 		if err != nil {
 			return nil, err
@@ -48,7 +48,7 @@ func Validate(t Target) Scenario {
 
 // Rescope exchanges an unscoped token for one of the project.
 func Rescope(t Target) Scenario {
-	return Scenario{"rescope", "≥ 15 000/s", func(ctx context.Context, c *Client) (func(context.Context) error, error) {
+	return Scenario{Name: "rescope", Budget: "≥ 15 000/s", Prepare: func(ctx context.Context, c *Client) (func(context.Context) error, error) {
 		token, err := t.unscoped(ctx, c)
 		if err != nil {
 			return nil, err
@@ -59,7 +59,7 @@ func Rescope(t Target) Scenario {
 
 // Gateway lists servers through the gateway.
 func Gateway(t Target) Scenario {
-	return Scenario{"gateway, servers/detail", "≥ 0.9 × bare", func(ctx context.Context, c *Client) (func(context.Context) error, error) {
+	return Scenario{Name: "gateway, servers/detail", Budget: "≥ 0.9 × bare", Bare: bareProxy, Prepare: func(ctx context.Context, c *Client) (func(context.Context) error, error) {
 		token, body, err := t.login(ctx, c)
 		if err != nil {
 			return nil, err

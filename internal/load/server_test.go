@@ -3,6 +3,7 @@ package load_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stackgate/stackgate/internal/load"
 	"github.com/stackgate/stackgate/internal/servertest"
@@ -24,6 +25,12 @@ func TestEveryScenarioRunsAgainstAServer(t *testing.T) {
 	for _, s := range load.Scenarios(to) {
 		if r := run(t, s); r.Flows == 0 || r.Errors != 0 {
 			t.Errorf("%s: %d flows, %d errors: %s", s.Name, r.Flows, r.Errors, r.FirstError)
+		}
+	}
+	for _, s := range []load.Scenario{load.Login(to), load.Token(to), load.Gateway(to)} {
+		row, err := load.Compare(t.Context(), load.Config{Scenario: s, Duration: 50 * time.Millisecond, Warmup: -1, Concurrency: 2})
+		if err != nil || row.Flows == 0 || (row.Bare != nil) != (s.Bare != nil) || row.Bare != nil && (row.Bare.Flows == 0 || row.Bare.Errors != 0) {
+			t.Errorf("%s: %+v, %v", s.Name, row, err)
 		}
 	}
 	to.Region = "NOWHERE1"
