@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/stackgate/stackgate/internal/api"
 	"github.com/stackgate/stackgate/internal/iam"
 )
@@ -171,6 +173,29 @@ func TestNobodyIsLetInWithoutAManagementToken(t *testing.T) {
 	anonymous.token = ""
 	anonymous.send("GET", "/v1/auth/details?access_token="+w.alice.token, "").is(401)
 	anonymous.send("POST", "/v1/me/api/oauth2/client", "access_token="+w.alice.token).is(401)
+}
+
+// TestTokensOfTheRoleAdapterAreNothingHere: neither its access token nor its id_token is a management token.
+func TestTokensOfTheRoleAdapterAreNothingHere(t *testing.T) {
+	w := newWorld(t)
+	resp, err := http.PostForm(w.url+"/role-adapter/urn:v1:eu:resource:publicCloudProject:pci/token", url.Values{
+		"grant_type": {"client_credentials"}, "client_id": {string(w.alice.sa.ID)}, "client_secret": {w.alice.secret}, "scope": {"openid profile"},
+	})
+	ok(t, err)
+	defer resp.Body.Close()
+	var got struct {
+		AccessToken string `json:"access_token"`
+		IDToken     string `json:"id_token"`
+	}
+	ok(t, json.UnmarshalRead(resp.Body, &got))
+	for name, token := range map[string]string{"access token": got.AccessToken, "id_token": got.IDToken} {
+		if token == "" {
+			t.Fatalf("no %s", name)
+		}
+		stranger := w.alice
+		stranger.token = token
+		stranger.send("GET", "/v1/auth/details", "").is(401, "no management token")
+	}
 }
 
 func flipped(s string) string {

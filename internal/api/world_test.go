@@ -97,7 +97,7 @@ func (w *world) serve(ring *keys.Ring, now func() time.Time) {
 	ok(w.t, err)
 	log := slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	listener.Config.Handler = web.New(web.Config{Logger: log}).Wrap(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/auth/") {
+		if strings.HasPrefix(r.URL.Path, "/auth/") || strings.HasPrefix(r.URL.Path, "/role-adapter/") {
 			login.ServeHTTP(rw, r)
 		} else {
 			management.ServeHTTP(rw, r)
