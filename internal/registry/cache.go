@@ -328,7 +328,7 @@ func (r *Registry) fresh(ctx context.Context, now time.Time) error {
 	}
 	err := error(nil)
 	if !r.away.Load() || !r.within(&r.attempted, now, r.pollInterval) {
-		err = r.poll(ctx)
+		err = r.pollSoon(ctx)
 	}
 	if (err != nil || r.away.Load()) && !r.within(&r.polled, now, r.maxStaleness) {
 		return &iam.Error{Kind: iam.Unavailable, Message: "The database cannot be reached. Try again later.", Err: err}
@@ -342,10 +342,28 @@ func (r *Registry) within(t *atomic.Int64, now time.Time, d time.Duration) bool 
 	return age >= 0 && d > 0 && age <= int64(d)
 }
 
+// pollSoon polls, or waits for the poll that is under way, so that a database that hangs is asked once and not once per request.
+func (r *Registry) pollSoon(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, inlinePollTimeout)
+	defer cancel()
+	before := r.polls.Load()
+	r.pollMu.Lock()
+	defer r.pollMu.Unlock()
+	if r.polls.Load() != before {
+		return nil // what came of it is in r.away and r.polled
+	}
+	return r.pollLocked(ctx)
+}
+
 // poll reads the changes that others made and drops what they name.
 func (r *Registry) poll(ctx context.Context) error {
 	r.pollMu.Lock()
 	defer r.pollMu.Unlock()
+	return r.pollLocked(ctx)
+}
+
+func (r *Registry) pollLocked(ctx context.Context) error {
+	defer r.polls.Add(1)
 	start := r.now().UnixNano()
 	r.attempted.Store(start)
 	keysChanged := false

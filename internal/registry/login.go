@@ -215,11 +215,20 @@ func (r *Registry) ProjectByName(ctx context.Context, id iam.ClientID, name stri
 // revocationKept is how long a revoked token is remembered past its expiry: Keystone's allow_expired window.
 const revocationKept = 48 * time.Hour
 
-// RevokeToken ends one token at once, in every replica, by its audit id. Any live caller may: who holds a token may end it.
+// RevokeToken ends one token at once, in every replica, by its audit id. A service account may end its own tokens; those of another one of its
+// account need iam.ActionTokenDelete.
 func (r *Registry) RevokeToken(ctx context.Context, c iam.Caller, t iam.Token) error {
 	auditID, until := hex.EncodeToString(t.AuditID[:]), t.Expires.Add(revocationKept)
-	a := attempt{always: true, name: "token:revoke", subject: urn.ServiceAccount(c.Account, string(t.ClientID))}
-	err := r.change(ctx, c, a, func(tx *store.Tx, _ *attempt) (string, error) {
+	a := attempt{action: iam.ActionTokenDelete, subject: urn.ServiceAccount(c.Account, string(t.ClientID))}
+	if id, ok := c.Identity.ClientID(); ok && iam.ClientID(id) == t.ClientID {
+		a.always = true
+	}
+	err := r.change(ctx, c, a, func(tx *store.Tx, a *attempt) (string, error) {
+		sa, err := ownServiceAccount(ctx, tx, &c, t.ClientID)
+		if err != nil {
+			return "", err
+		}
+		a.account, a.subject = sa.Owner, sa.Identity()
 		if err := tx.RevokeToken(ctx, auditID, until); err != nil {
 			return "", err
 		}

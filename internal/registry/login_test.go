@@ -13,8 +13,9 @@ import (
 )
 
 // TestRefusedLoginsAreAlike: every way to fail gives the same error and computes one MAC.
-func TestRefusedLoginsAreAlike(t *testing.T) {
-	w := newWorld(t)
+func TestRefusedLoginsAreAlike(t *testing.T) { both(t, refusedLoginsAreAlike) }
+
+func refusedLoginsAreAlike(t *testing.T, w *world) {
 	sa, secret := w.serviceAccount("sa")
 	disabled, disabledSecret := w.serviceAccount("disabled")
 	expired, _ := w.serviceAccount("expired")
@@ -217,6 +218,63 @@ func TestWithoutDatabase(t *testing.T) {
 	w.clock.add(2 * time.Minute)
 	wantKind(t, ask(w.Registry), iam.Unavailable)
 	wantKind(t, errOf(w.Account(t.Context(), root, acme)), iam.Unavailable)
+}
+
+// TestRunSeesWhatOthersChange has no moving clock: only Run's own polls can see it.
+func TestRunSeesWhatOthersChange(t *testing.T) {
+	both(t, func(t *testing.T, w *world) {
+		sa, _ := w.serviceAccount("sa")
+		second, err := registry.New(t.Context(), registry.Config{Store: w.store, Ring: w.ring, Now: w.clock.now, PollInterval: time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- second.Run(ctx) }()
+		for _, want := range []bool{true, false} {
+			if want {
+				w.allow(sa, "p", supervisor)
+			} else if err := w.SetServiceAccountDisabled(t.Context(), root, sa.ID, true); err != nil {
+				t.Fatal(err)
+			}
+			for got := !want; got != want; {
+				roles, err := second.Roles(t.Context(), sa.ID, projectID, here)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = roles != 0
+			}
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestWhoMayRevokeAToken(t *testing.T) {
+	w := newWorld(t)
+	sa, secret := w.serviceAccount("sa")
+	colleague, _ := w.serviceAccount("colleague")
+	admin, _, _, err1 := w.RecoverAdministrator(t.Context(), root, acme, "admin")
+	stranger, _, _, err2 := w.RecoverAdministrator(t.Context(), root, other, "admin")
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	token := w.token(w.login(sa, secret))
+	wantKind(t, w.RevokeToken(t.Context(), callerOf(colleague), token), iam.Denied)
+	wantKind(t, w.RevokeToken(t.Context(), callerOf(stranger), token), iam.NotFound)
+	wantKind(t, w.RevokeToken(t.Context(), iam.Caller{}, token), iam.Unauthenticated)
+	if _, err := w.Check(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []iam.Caller{callerOf(sa), callerOf(admin), root} {
+		if err := w.RevokeToken(t.Context(), c, token); err != nil {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	_, err := w.Check(t.Context(), token)
+	wantKind(t, err, iam.Unauthenticated)
 }
 
 func TestRunFlushesAtItsEnd(t *testing.T) {

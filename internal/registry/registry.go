@@ -65,6 +65,7 @@ type Registry struct {
 	pollMu    sync.Mutex   // held while polling; guards seen
 	seen      int64        // the revision up to which the cache knows all changes
 	polled    atomic.Int64 // when the last poll that succeeded began, in nanoseconds
+	polls     atomic.Int64 // how many have ended
 	attempted atomic.Int64 // when the last poll began
 	away      atomic.Bool  // the last poll failed
 	running   atomic.Bool

@@ -18,6 +18,8 @@ const (
 	pruneInterval = 10 * time.Minute
 	changesKept   = time.Hour
 	pollTimeout   = 5 * time.Second
+
+	inlinePollTimeout = 2 * time.Second // of a poll that a request waits for
 )
 
 // Run keeps the cache exact (polls the change table), writes last-use times and audit checkpoints until ctx ends; then it writes them once more.

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -72,6 +73,14 @@ func (s *Store) open(raw string) (err error) {
 	path := strings.TrimPrefix(raw, "sqlite:")
 	if path == "" || strings.Contains(path, "://") {
 		return fmt.Errorf("want sqlite:<path> or postgres://…")
+	}
+	// The file holds what secrets are compared with: SQLite would let everybody read it. Its companions get the same mode.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
 	}
 	if s.write, err = sql.Open("sqlite", sqliteDSN(path, "immediate")); err != nil {
 		return err
