@@ -1,0 +1,187 @@
+package stackgate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// binary builds the program once for all tests of this package.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "stackgate-test-")
+	if err != nil {
+		return "", err
+	}
+	out := filepath.Join(dir, "stackgate")
+	c := exec.Command("go", "build", "-o", out, "./cmd/stackgate")
+	c.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := c.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, text)
+	}
+	return out, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, err := binary(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(code)
+}
+
+// A dev is a running stackgate dev, as a user starts it.
+type dev struct {
+	t    *testing.T
+	dir  string
+	url  string
+	bin  string
+	stop func()
+}
+
+// startDev starts stackgate dev in a new folder, or in dir, and waits until it answers.
+func startDev(t *testing.T, dir string, flags ...string) *dev {
+	t.Helper()
+	bin, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := freePort(t)
+	d := &dev{t: t, dir: dir, url: "http://" + address, bin: bin}
+	c := exec.Command(bin, append([]string{"dev", "--dir", dir, "--listen", address}, flags...)...)
+	log := &bytes.Buffer{}
+	c.Stderr, c.Stdout = log, log
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	d.stop = sync.OnceFunc(func() {
+		_ = c.Process.Signal(syscall.SIGTERM)
+		if err := <-ended; err != nil {
+			t.Errorf("stackgate dev ended with %v:\n%s", err, log)
+		}
+	})
+	t.Cleanup(d.stop)
+	for range 400 {
+		if _, err := os.Stat(filepath.Join(dir, "openrc")); err == nil && answers(d.url) {
+			return d
+		}
+		select {
+		case err := <-ended:
+			ended <- nil
+			t.Fatalf("stackgate dev did not start: %v\n%s", err, log)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	t.Fatalf("stackgate dev does not answer:\n%s", log)
+	return nil
+}
+
+func answers(url string) bool {
+	resp, err := http.Get(url + "/readyz")
+	if err != nil {
+		return false
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// sh runs a shell script with the environment that sourcing the named file in the dev folder gives, and returns what it prints.
+func (d *dev) sh(file, script string, args ...string) (string, error) {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, "sh", append([]string{"-c", `if [ -f "$0" ]; then . "$0"; fi; ` + script, filepath.Join(d.dir, file)}, args...)...)
+	c.Dir = d.dir
+	c.Env = append(os.Environ(), "NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1", "COLUMNS=250", "PATH="+filepath.Dir(d.bin)+":"+os.Getenv("PATH"))
+	out, err := c.CombinedOutput()
+	return string(out), err
+}
+
+// ok is sh for what must succeed.
+func (d *dev) ok(file, script string, args ...string) string {
+	d.t.Helper()
+	out, err := d.sh(file, script, args...)
+	if err != nil {
+		d.t.Fatalf("%s: %v\n%s", script, err, out)
+	}
+	return out
+}
+
+// A client is one installation of the openstack command and the Python SDK.
+type client struct {
+	name      string
+	openstack string
+	python    string
+}
+
+// newestClient installs the newest openstack client and SDK from PyPI into a virtual environment, kept for later runs of the tests.
+var newestClient = sync.OnceValues(func() (client, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return client{}, err
+	}
+	venv := filepath.Join(cache, "stackgate-test", "venv")
+	c := client{"newest from PyPI", filepath.Join(venv, "bin", "openstack"), filepath.Join(venv, "bin", "python")}
+	done := filepath.Join(venv, "installed")
+	if _, err := os.Stat(done); err == nil {
+		return c, nil
+	}
+	for _, args := range [][]string{
+		{"python3", "-m", "venv", "--clear", venv},
+		{c.python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "python-openstackclient", "openstacksdk"},
+	} {
+		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+			return c, fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	return c, os.WriteFile(done, nil, 0o600)
+})
+
+// debianClient is Debian 12's python3-openstackclient, 6.0.
+func debianClient() (client, error) {
+	c := client{"Debian 12", "/usr/bin/openstack", "/usr/bin/python3"}
+	if _, err := os.Stat(c.openstack); err != nil {
+		return c, errors.New("Debian's python3-openstackclient is not installed: apt-get install python3-openstackclient")
+	}
+	return c, nil
+}
+
+// eachClient runs f with the newest and with Debian's client. One that is missing fails in CI and skips, loudly, elsewhere.
+func eachClient(t *testing.T, f func(t *testing.T, c client)) {
+	for name, get := range map[string]func() (client, error){"newest": newestClient, "debian": debianClient} {
+		t.Run(name, func(t *testing.T) {
+			c, err := get()
+			if err != nil && os.Getenv("CI") != "" {
+				t.Fatal(err)
+			}
+			if err != nil {
+				_, _ = io.WriteString(os.Stderr, "\n*** SKIPPED "+t.Name()+": "+err.Error()+"\n")
+				t.Skip(err)
+			}
+			f(t, c)
+		})
+	}
+}

@@ -1,0 +1,57 @@
+package stackgate
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestSecurityNamesTests holds docs/security.md to its word: every test that it names is there.
+func TestSecurityNamesTests(t *testing.T) {
+	doc, err := os.ReadFile("docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var code strings.Builder
+	for _, glob := range []string{"*_test.go", "internal/*/*_test.go", "internal/sandbox/*/*_test.go"} {
+		files, err := filepath.Glob(glob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			code.Write(text)
+		}
+	}
+	names := regexp.MustCompile("`(Test[A-Za-z0-9_]+)`").FindAllStringSubmatch(string(doc), -1)
+	if len(names) < 30 {
+		t.Fatalf("only %d tests are named", len(names))
+	}
+	for _, name := range names {
+		if !strings.Contains(code.String(), "func "+name[1]+"(t *testing.T)") {
+			t.Errorf("docs/security.md names %s, which is not there", name[1])
+		}
+	}
+}
+
+// TestExampleConfigurationNamesEveryKey compares the documented example with the type that is the manual.
+func TestExampleConfigurationNamesEveryKey(t *testing.T) {
+	code, err := os.ReadFile("internal/cli/config.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	example, err := os.ReadFile("docs/stackgate.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range regexp.MustCompile(`yaml:"([a-z_]+)"`).FindAllStringSubmatch(string(code), -1) {
+		if !regexp.MustCompile(`(?m)[ #{,-]*\b` + key[1] + `:`).Match(example) {
+			t.Errorf("docs/stackgate.example.yaml does not show %s", key[1])
+		}
+	}
+}

@@ -1,0 +1,140 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/netip"
+	"slices"
+
+	"github.com/stackgate/stackgate/internal/gateway"
+	"github.com/stackgate/stackgate/internal/iam"
+	"github.com/stackgate/stackgate/internal/keystone"
+	"github.com/stackgate/stackgate/internal/rbac"
+	"github.com/stackgate/stackgate/internal/sandbox"
+)
+
+// services are what the catalog lists beside identity: type and name as OVHcloud's catalog has them.
+var services = [...]struct {
+	typ, name string
+	service   rbac.Service
+}{
+	{"compute", "nova", rbac.Compute},
+	{"volumev3", "cinderv3", rbac.Volume},
+	{"image", "glance", rbac.Image},
+	{"network", "neutron", rbac.Network},
+	{"object-store", "swift", rbac.ObjectStore},
+	{"ai-training", "ai-training", rbac.AITraining},
+}
+
+func (s *Server) openCloud(context.Context) (err error) {
+	if s.c.Sandbox == nil {
+		return nil
+	}
+	if s.c.Sandbox.Regions == nil {
+		s.c.Sandbox.Regions = []string{"GRA1", "BHS1"}
+	}
+	if s.c.Sandbox.Aliases == nil {
+		s.c.Sandbox.Aliases = map[string]string{"GRA": "GRA1"}
+	}
+	s.cloud, err = sandbox.New(sandbox.Config{
+		Dir: s.c.Sandbox.Dir, Regions: s.c.Sandbox.Regions, Aliases: s.c.Sandbox.Aliases, Now: s.c.Now, ServiceURL: s.serviceURL,
+	})
+	if err != nil {
+		return fmt.Errorf("open the embedded cloud: %w", err)
+	}
+	return nil
+}
+
+// serviceURL is the public root of a service in a region; service is the segment of the gateway's paths.
+func (s *Server) serviceURL(region, service string) string {
+	return s.c.PublicURL + "/" + region + "/" + service
+}
+
+// sortedRegions are the regions and their aliases, as the catalog shows them.
+func (s *Server) sortedRegions() []string {
+	names := append(slices.Clone(s.c.Sandbox.Regions), slices.Collect(maps.Keys(s.c.Sandbox.Aliases))...)
+	slices.Sort(names)
+	return names
+}
+
+func (s *Server) catalog() []keystone.Service {
+	identity := keystone.Service{Type: "identity", Name: "keystone"}
+	regions := []string{"RegionOne"} // without a cloud there is still an identity service
+	if s.cloud != nil {
+		s.regions = s.sortedRegions()
+		regions = s.regions
+	}
+	for _, region := range regions {
+		for _, face := range []string{"public", "internal", "admin"} {
+			identity.Endpoints = append(identity.Endpoints, keystone.Endpoint{Region: region, Interface: face, URL: s.c.PublicURL + "/v3"})
+		}
+	}
+	list := []keystone.Service{identity}
+	if s.cloud == nil {
+		return list
+	}
+	for _, v := range services {
+		entry := keystone.Service{Type: v.typ, Name: v.name}
+		for _, region := range regions {
+			path, _ := gateway.ServicePath(region, v.typ)
+			entry.Endpoints = append(entry.Endpoints, keystone.Endpoint{Region: region, Interface: "public", URL: s.c.PublicURL + path})
+		}
+		list = append(list, entry)
+	}
+	return list
+}
+
+func (s *Server) openGateway() error {
+	table, err := rbac.NewTable()
+	if err != nil {
+		return fmt.Errorf("operation table: %w", err)
+	}
+	clouds := map[string]map[rbac.Service]http.Handler{}
+	for _, region := range s.regions {
+		clouds[region] = map[rbac.Service]http.Handler{}
+		for _, v := range services {
+			clouds[region][v.service] = s.cloud.Handler(region, string(v.service))
+		}
+	}
+	s.gateway, err = gateway.New(gateway.Config{
+		Table: table, Open: s.openBearer, Roles: s.rolesOf, Rights: iam.CheapestRights, KnownProject: s.knownProject, Clouds: clouds,
+		IdentityURL: s.c.PublicURL + "/v3", Now: s.c.Now,
+	})
+	if err != nil {
+		return fmt.Errorf("gateway: %w", err)
+	}
+	return nil
+}
+
+// knownProject reports whether a call without a token may go on to a project's storage: the project is there and enabled.
+func (s *Server) knownProject(id string) bool {
+	project, err := iam.ParseProjectID(id)
+	if err != nil {
+		return false
+	}
+	p, err := s.registry.Project(context.Background(), iam.Caller{Operator: "gateway"}, project)
+	return err == nil && !p.Disabled
+}
+
+func (s *Server) rolesOf(ctx context.Context, b gateway.Bearer, addr netip.Addr) (rbac.Roles, error) {
+	return s.registry.Roles(ctx, b.Token.ClientID, b.Token.Project, addr)
+}
+
+// SeedCloud puts the guide's server into a project of the embedded cloud, if it is not there yet.
+func (s *Server) SeedCloud(project string) error {
+	if s.cloud == nil {
+		return nil
+	}
+	return s.cloud.Seed(project)
+}
+
+// openBearer opens an Identity token and finds out whether it still stands.
+func (s *Server) openBearer(ctx context.Context, token string) (gateway.Bearer, error) {
+	t, account, err := keystone.OpenToken(ctx, s.ring, s.registry, token)
+	if err != nil {
+		return gateway.Bearer{}, err
+	}
+	return gateway.Bearer{Token: t, UserID: keystone.UserID(account), UserName: string(account.ID), Identity: account.Identity()}, nil
+}

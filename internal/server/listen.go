@@ -1,0 +1,165 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+// Listen says where and how to serve.
+type Listen struct {
+	Address        string // host:port; port 0 picks a free one
+	Metrics        string // host:port of the second listener, "" for none
+	Certificate    string // PEM file; with Key: TLS. Both are read again when they change
+	Key            string
+	AllowPlainHTTP bool              // serve plain HTTP beyond loopback: only where something in front does TLS
+	Drain          time.Duration     // how long requests under way may take after ctx ends; 0: 15 s
+	Ready          func(addr string) // optional: called once, with the bound address, when the first request would be answered
+}
+
+// Serve runs s until ctx ends, then stops accepting, lets requests under way finish and returns.
+func (s *Server) Serve(ctx context.Context, l Listen) error {
+	listener, err := l.listen(s.c.Logger)
+	if err != nil {
+		return err
+	}
+	servers := []*http.Server{newHTTPServer(s.Handler(), s.c.Logger)}
+	listeners := []net.Listener{listener}
+	if l.Metrics != "" {
+		m, err := net.Listen("tcp", l.Metrics)
+		if err != nil {
+			return errors.Join(fmt.Errorf("listen for metrics: %w", err), listener.Close())
+		}
+		servers, listeners = append(servers, newHTTPServer(s.Metrics(), s.c.Logger)), append(listeners, m)
+	}
+	runCtx, stopRun := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	failed := make(chan error, len(servers)+1)
+	running.Go(func() {
+		if err := s.Run(runCtx); err != nil && runCtx.Err() == nil {
+			failed <- fmt.Errorf("follow changes: %w", err)
+		}
+	})
+	for i, hs := range servers {
+		running.Go(func() {
+			if err := hs.Serve(listeners[i]); !errors.Is(err, http.ErrServerClosed) {
+				failed <- err
+			}
+		})
+	}
+	if l.Ready != nil {
+		l.Ready(listener.Addr().String())
+	}
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	drain(servers, l.Drain)
+	stopRun()
+	running.Wait()
+	return err
+}
+
+func drain(servers []*http.Server, limit time.Duration) {
+	if limit == 0 {
+		limit = 15 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	for _, hs := range servers {
+		if hs.Shutdown(ctx) != nil {
+			_ = hs.Close() // what did not finish in time is cut
+		}
+	}
+}
+
+func newHTTPServer(h http.Handler, l *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 15 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(l.Handler(), slog.LevelDebug), // handshake noise of port scanners
+	}
+}
+
+func (l Listen) listen(log *slog.Logger) (net.Listener, error) {
+	withTLS := l.Certificate != "" || l.Key != ""
+	if !withTLS && !l.AllowPlainHTTP && !loopback(l.Address) {
+		return nil, fmt.Errorf("refusing to serve plain HTTP on %s: secrets and tokens would cross the network readable. "+
+			"Give a certificate and key, listen on loopback, or say allow_plain_http: true where something in front does TLS", l.Address)
+	}
+	var cert *certificate
+	if withTLS {
+		cert = &certificate{certFile: l.Certificate, keyFile: l.Key, log: log}
+		if err := cert.load(); err != nil {
+			return nil, fmt.Errorf("TLS certificate: %w", err)
+		}
+	}
+	listener, err := net.Listen("tcp", l.Address)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	if cert == nil {
+		return listener, nil
+	}
+	return tls.NewListener(listener, &tls.Config{
+		MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: cert.get,
+	}), nil
+}
+
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// certificate is a key pair that is read again when one of its files changes. A pair that cannot be read leaves the former one in use.
+type certificate struct {
+	certFile, keyFile string
+	log               *slog.Logger
+
+	mu      sync.Mutex // owns what follows
+	pair    *tls.Certificate
+	changed [2]time.Time
+	checked time.Time
+}
+
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := time.Now(); now.Sub(c.checked) > time.Second {
+		c.checked = now
+		if err := c.load(); err != nil {
+			c.log.Error("TLS certificate not reloaded; the former one stays in use", "error", err)
+		}
+	}
+	return c.pair, nil
+}
+
+func (c *certificate) load() error {
+	var times [2]time.Time
+	for i, name := range []string{c.certFile, c.keyFile} {
+		info, err := os.Stat(name)
+		if err != nil {
+			return err
+		}
+		times[i] = info.ModTime()
+	}
+	if c.pair != nil && times == c.changed {
+		return nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	if err != nil {
+		return err
+	}
+	c.pair, c.changed = &pair, times
+	return nil
+}
