@@ -79,6 +79,19 @@ func TestRolesOfCompiledPoliciesAllocateNothing(t *testing.T) {
 	}
 }
 
+// BenchmarkCompiledRolesByPattern is the worst sort of account: every policy covers every project.
+func BenchmarkCompiledRolesByPattern(b *testing.B) {
+	set, res := benchSet(0)
+	for range 999 {
+		set.Policies = append(set.Policies, set.Policies[0])
+	}
+	c := iam.Compile(set, robot)
+	b.ReportAllocs()
+	for b.Loop() {
+		c.Roles(res, noon, office)
+	}
+}
+
 func BenchmarkToken(b *testing.B) {
 	buf := make([]byte, 0, 128)
 	b.ReportAllocs()

@@ -199,6 +199,9 @@ func (c *Compiled) rights(res *Resource, now time.Time, addr netip.Addr) (set ri
 			return
 		}
 		constant = constant && !p.volatile
+		if p.allow&^allow|p.deny&^deny == 0 {
+			return // whether it applies changes nothing any more
+		}
 		switch p.applies(&f) {
 		case yes:
 			allow |= p.allow
