@@ -15,9 +15,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stackgate/stackgate/internal/sandbox/aitraining"
 	"github.com/stackgate/stackgate/internal/sandbox/compute"
 	"github.com/stackgate/stackgate/internal/sandbox/image"
 	"github.com/stackgate/stackgate/internal/sandbox/network"
+	"github.com/stackgate/stackgate/internal/sandbox/objectstore"
 	"github.com/stackgate/stackgate/internal/sandbox/volume"
 )
 
@@ -91,6 +93,16 @@ func (cl *Cloud) open(r *region, name string, index int) (err error) {
 		return err
 	}
 	r.add("compute", r.compute)
+	objects, err := objectstore.New(objectstore.Config{Region: name, Dir: c.Dir, Now: c.Now, PublicURL: c.ServiceURL(name, "object-store")})
+	if err != nil {
+		return err
+	}
+	r.add("object-store", objects)
+	training, err := aitraining.New(aitraining.Config{Region: name, Dir: c.Dir, Now: c.Now, PublicURL: c.ServiceURL(name, "ai-training")})
+	if err != nil {
+		return err
+	}
+	r.add("ai-training", training)
 	return nil
 }
 
