@@ -1,12 +1,9 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"time"
 
@@ -82,55 +79,11 @@ func (a *app) measure(ctx context.Context, t load.Target, duration time.Duration
 	var rows []load.Row
 	for _, s := range load.Scenarios(t) {
 		a.note("measuring: %s", s.Name)
-		r, err := load.Run(ctx, load.Config{Scenario: s, Duration: duration, Concurrency: concurrency})
+		row, err := load.Compare(ctx, load.Config{Scenario: s, Duration: duration, Concurrency: concurrency})
 		if err != nil {
 			return err
-		}
-		row := load.Row{Result: r}
-		if bare, ok := bareCounterparts[s.Name]; ok {
-			if row.Bare, err = a.measureBare(ctx, bare, duration, concurrency); err != nil {
-				return err
-			}
 		}
 		rows = append(rows, row)
 	}
 	return a.print(rows, func(w io.Writer) { _ = load.Print(w, rows) })
-}
-
-// bareCounterparts make, for a scenario, the server that does only what cannot be saved.
-var bareCounterparts = map[string]func(concurrency int) (http.Handler, func() error, load.Scenario, error){
-	"token endpoint": func(int) (http.Handler, func() error, load.Scenario, error) {
-		h, err := load.SigningHandler()
-		return h, func() error { return nil }, load.Post("one signature", "", "grant_type=client_credentials&scope=openid"), err
-	},
-	"gateway, servers/detail": func(concurrency int) (http.Handler, func() error, load.Scenario, error) {
-		origin, stop, err := load.Serve(load.OriginHandler(bytes.Repeat([]byte("x"), 1500)))
-		if err != nil {
-			return nil, nil, load.Scenario{}, err
-		}
-		h, err := load.ProxyHandler(origin, concurrency)
-		return h, stop, load.Get("bare proxy", "", nil), err
-	},
-}
-
-func (a *app) measureBare(ctx context.Context, make func(int) (http.Handler, func() error, load.Scenario, error), d time.Duration, concurrency int) (*load.Result, error) {
-	h, stopOrigin, s, err := make(concurrency)
-	if err != nil {
-		return nil, err
-	}
-	address, stop, err := load.Serve(h)
-	if err != nil {
-		return nil, errors.Join(err, stopOrigin())
-	}
-	switch s.Name {
-	case "one signature":
-		s = load.Post(s.Name, address, "grant_type=client_credentials&scope=openid")
-	default:
-		s = load.Get(s.Name, address, nil)
-	}
-	r, err := load.Run(ctx, load.Config{Scenario: s, Duration: d, Concurrency: concurrency})
-	if err = errors.Join(err, stop(), stopOrigin()); err != nil {
-		return nil, fmt.Errorf("bare counterpart: %w", err)
-	}
-	return &r, nil
 }

@@ -155,7 +155,7 @@ func (d *demo) guide(ctx context.Context, partition urn.Partition) error {
 }
 
 var (
-	serverRow   = regexp.MustCompile(`0f0f0f0f-0f0f-0f0f-0f0f-0f0f0f0f0ff0 \| name_vm +\| ACTIVE +\| Ext-Net=127\.0\.0\.1.* \| Debian 12 +\| d2-2 `)
+	serverRow   = regexp.MustCompile(`[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12} \| name_vm +\| ACTIVE +\| Ext-Net=127\.0\.0\.1.* \| Debian 12 +\| d2-2 `)
 	forbiddenRE = regexp.MustCompile(`Forbidden \(HTTP 403\) \(Request-ID: tx[0-9a-f]{21}-[0-9a-f]{10}\)`)
 )
 
