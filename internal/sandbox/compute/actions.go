@@ -35,23 +35,32 @@ type transition struct {
 	takes time.Duration
 }
 
-// transitions are the simple actions by their member in the body. Which states allow an action is nova/compute/api.py's
+// simple gives the action that is nothing but a transition. Which states allow an action is nova/compute/api.py's
 // check_instance_state.
-func transitions() map[string]transition {
-	return map[string]transition{
-		"os-start":  {"start", []vmState{stopped}, "powering-on", active, actionTime},
-		"os-stop":   {"stop", []vmState{active, broken}, "powering-off", stopped, actionTime},
-		"pause":     {"pause", []vmState{active}, "pausing", paused, actionTime},
-		"unpause":   {"unpause", []vmState{paused}, "unpausing", active, actionTime},
-		"suspend":   {"suspend", []vmState{active}, "suspending", suspended, actionTime},
-		"resume":    {"resume", []vmState{suspended}, "resuming", active, actionTime},
-		"shelve":    {"shelve", []vmState{active, stopped, paused, suspended}, "shelving", offloaded, actionTime},
-		"unshelve":  {"unshelve", []vmState{shelved, offloaded}, "unshelving", active, actionTime},
-		"restore":   {"restore", nil, "", "", 0}, // nothing is soft-deleted here
-		"unrescue":  {"unrescue", []vmState{rescued}, "unrescuing", "", actionTime},
-		"crash":     {"trigger_crash_dump", []vmState{active, paused, rescued, resized, broken}, "", "", 0},
-		"migrating": {},
+func simple(name string) (t transition, ok bool) {
+	switch name {
+	case "os-start":
+		return transition{"start", []vmState{stopped}, "powering-on", active, actionTime}, true
+	case "os-stop":
+		return transition{"stop", []vmState{active, broken}, "powering-off", stopped, actionTime}, true
+	case "pause":
+		return transition{"pause", []vmState{active}, "pausing", paused, actionTime}, true
+	case "unpause":
+		return transition{"unpause", []vmState{paused}, "unpausing", active, actionTime}, true
+	case "suspend":
+		return transition{"suspend", []vmState{active}, "suspending", suspended, actionTime}, true
+	case "resume":
+		return transition{"resume", []vmState{suspended}, "resuming", active, actionTime}, true
+	case "shelve":
+		return transition{"shelve", []vmState{active, stopped, paused, suspended}, "shelving", offloaded, actionTime}, true
+	case "unshelve":
+		return transition{"unshelve", []vmState{offloaded}, "unshelving", active, actionTime}, true
+	case "unrescue":
+		return transition{"unrescue", []vmState{rescued}, "unrescuing", active, actionTime}, true
+	case "restore": // nothing is ever soft-deleted here
+		return transition{name: "restore"}, true
 	}
+	return transition{}, false
 }
 
 // act reads which action is meant, the body's only member, and does it.
@@ -79,21 +88,19 @@ func (s *Service) perform(w http.ResponseWriter, c *call, v *server, name string
 	do := map[string]performer{
 		"reboot": s.reboot, "createImage": s.createImage, "createBackup": s.createBackup, "rebuild": s.rebuild, "resize": s.resize,
 		"confirmResize": s.confirmResize, "revertResize": s.revertResize, "lock": s.lock, "unlock": s.unlock, "rescue": s.rescue,
-		"unrescue": s.unrescue, "changePassword": s.changePassword, "os-getConsoleOutput": s.consoleOutput, "os-getVNCConsole": s.oldConsole,
+		"changePassword": s.changePassword, "os-getConsoleOutput": s.consoleOutput, "os-getVNCConsole": s.oldConsole,
 		"os-getSPICEConsole": s.oldConsole, "os-getSerialConsole": s.oldConsole, "os-getRDPConsole": s.oldConsole,
 		"addSecurityGroup": s.addGroup, "removeSecurityGroup": s.removeGroup, "forceDelete": s.forceDelete,
 	}[name]
-	t, simple := map[string]transition(transitions())[name]
+	t, ok := simple(name)
 	switch {
 	case do != nil:
 		return do(w, c, v, args)
-	case simple && t.name != "" && name != "crash":
+	case ok:
 		if err := s.begin(c, v, t); err != nil {
 			return err
 		}
 		return rest.NoContent(w, c.Request, http.StatusAccepted)
-	case name == "trigger_crash_dump" && c.version >= 17:
-		return rest.Errorf(http.StatusBadRequest, "Driver does not support trigger_crash_dump")
 	case slices.Contains([]string{"migrate", "os-migrateLive", "os-resetState", "evacuate", "injectNetworkInfo", "resetNetwork", "shelveOffload"}, name):
 		return rest.Errorf(http.StatusForbidden, "Policy doesn't allow os_compute_api:servers:%s to be performed.", strings.TrimPrefix(name, "os-"))
 	}
@@ -214,8 +221,7 @@ func (s *Service) imageSpec(c *call, v *server, in imageArgs, name string) image
 		props[k] = val
 	}
 	props["instance_uuid"], props["user_id"], props["base_image_ref"], props["image_type"] = v.ID, c.UserID, v.ImageID, "snapshot"
-	props["image_location"], props["image_state"], props["owner_project_name"] = "snapshot", "available", c.ProjectID
-	delete(props, "owner_project_name")
+	props["image_location"], props["image_state"], props["owner_id"] = "snapshot", "available", c.ProjectID
 	if name == "createBackup" {
 		props["image_type"], props["backup_type"] = "backup", in.BackupType
 	}
@@ -282,10 +288,10 @@ func (s *Service) resize(w http.ResponseWriter, c *call, v *server, args jsontex
 		return rest.Errorf(http.StatusBadRequest, "Flavor %v could not be found.", in.FlavorRef)
 	}
 	if f.ID == v.Flavor.ID {
-		return rest.Errorf(http.StatusBadRequest, "When resizing, instances must change flavor!")
+		return rest.Errorf(http.StatusBadRequest, "Resize requires a flavor change.")
 	}
 	if f.Disk < v.Flavor.Disk && v.ImageID != "" {
-		return rest.Errorf(http.StatusBadRequest, "Resize to zero disk flavor is not allowed.")
+		return rest.Errorf(http.StatusBadRequest, "Resize error: Unable to resize disk down.")
 	}
 	if err := s.roomFor(c.ProjectID, map[string]int{"cores": max(f.VCPUs-v.Flavor.VCPUs, 0), "ram": max(f.RAM-v.Flavor.RAM, 0)}); err != nil {
 		return err
@@ -360,13 +366,6 @@ func (s *Service) rescue(w http.ResponseWriter, c *call, v *server, args jsontex
 	return rest.WriteJSON(w, c.Request, http.StatusOK, map[string]string{"adminPass": pass})
 }
 
-func (s *Service) unrescue(w http.ResponseWriter, c *call, v *server, _ jsontext.Value) error {
-	if err := s.begin(c, v, transition{"unrescue", []vmState{rescued}, "unrescuing", active, actionTime}); err != nil {
-		return err
-	}
-	return rest.NoContent(w, c.Request, http.StatusAccepted)
-}
-
 func (s *Service) changePassword(w http.ResponseWriter, c *call, v *server, args jsontext.Value) error {
 	var in struct {
 		AdminPass *string `json:"adminPass"`
@@ -427,9 +426,6 @@ func (s *Service) remoteConsole(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	var in struct {
-		Console struct{ Protocol, Type string } `json:"remote_console"`
-	}
 	var body struct {
 		Console struct {
 			Protocol string `json:"protocol"`
@@ -439,12 +435,11 @@ func (s *Service) remoteConsole(w http.ResponseWriter, c *call) error {
 	if err := rest.Read(w, c.Request, &body); err != nil {
 		return err
 	}
-	in.Console.Protocol, in.Console.Type = body.Console.Protocol, body.Console.Type
-	console, err := s.console(v, in.Console.Type)
+	console, err := s.console(v, body.Console.Type)
 	if err != nil {
 		return err
 	}
-	console["protocol"] = in.Console.Protocol
+	console["protocol"] = body.Console.Protocol
 	return rest.WriteJSON(w, c.Request, http.StatusOK, map[string]any{"remote_console": console})
 }
 

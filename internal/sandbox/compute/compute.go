@@ -162,7 +162,7 @@ func (s *Service) routes() *rest.Router {
 	since := func(from int, pattern string, h handler) { rt.Handle(pattern, s.versioned(h, from)) }
 	s.serverRoutes(on, since)
 	s.belongingRoutes(on, since)
-	s.projectRoutes(on, since)
+	s.projectRoutes(on)
 	return rt
 }
 

@@ -206,7 +206,7 @@ func (in *createRequest) readNetworks(version int) error {
 func (s *Service) check(c *call, in *createRequest) error {
 	var ok bool
 	if in.flavor, ok = s.flavor(fmt.Sprint(in.FlavorRef)); !ok {
-		return rest.Errorf(http.StatusBadRequest, "Flavor %v could not be found.", in.FlavorRef)
+		return rest.Errorf(http.StatusBadRequest, "Invalid flavorRef provided.")
 	}
 	if in.KeyName != nil && s.state.Keypairs[c.UserID][*in.KeyName] == nil {
 		return rest.Errorf(http.StatusBadRequest, "Invalid key_name provided.")

@@ -12,7 +12,7 @@ import (
 // zone is the one availability zone of a region.
 const zone = "nova"
 
-func (s *Service) projectRoutes(on adder, since sinceAdder) {
+func (s *Service) projectRoutes(on adder) {
 	on("GET /flavors", s.listFlavors(false))
 	on("GET /flavors/detail", s.listFlavors(true))
 	on("GET /flavors/{id}", s.showFlavor)
@@ -34,7 +34,6 @@ func (s *Service) projectRoutes(on adder, since sinceAdder) {
 	on("GET /os-simple-tenant-usage/{project}", s.showUsage)
 	on("GET /extensions", s.extensions)
 	on("GET /extensions/{alias}", s.extension)
-	_ = since
 }
 
 // DefaultQuotas is how much a project may have: Nova's names, cores, MiB of memory and numbers of things.

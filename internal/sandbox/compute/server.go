@@ -20,7 +20,6 @@ const (
 	suspended vmState = "suspended"
 	rescued   vmState = "rescued"
 	resized   vmState = "resized"
-	shelved   vmState = "shelved"
 	offloaded vmState = "shelved_offloaded"
 	broken    vmState = "error"
 )
@@ -36,7 +35,6 @@ type server struct {
 	Flavor                flavor
 	OldFlavor             *flavor // while a resize waits for confirmation
 	ImageID               string  // "" when it boots from a volume
-	RescueImageID         string
 	KeyName               string
 	Zone                  string
 	GroupID               string
@@ -93,9 +91,6 @@ func (v *server) arrive() {
 
 // status is what the API shows for state and task, as in nova/api/openstack/common.py.
 func (v *server) status() string {
-	if v.Task == "deleting" && v.State == active {
-		return "ACTIVE"
-	}
 	switch v.Task {
 	case "rebooting":
 		return "REBOOT"
@@ -111,7 +106,7 @@ func (v *server) status() string {
 		return "PASSWORD"
 	}
 	return map[vmState]string{building: "BUILD", active: "ACTIVE", stopped: "SHUTOFF", paused: "PAUSED", suspended: "SUSPENDED", rescued: "RESCUE",
-		resized: "VERIFY_RESIZE", shelved: "SHELVED", offloaded: "SHELVED_OFFLOADED", broken: "ERROR"}[v.State]
+		resized: "VERIFY_RESIZE", offloaded: "SHELVED_OFFLOADED", broken: "ERROR"}[v.State]
 }
 
 // power is the number that the API shows: 0 none, 1 running, 3 paused, 4 shut down.
@@ -121,7 +116,7 @@ func (v *server) power() int {
 		return 0
 	case paused:
 		return 3
-	case stopped, suspended, shelved, offloaded:
+	case stopped, suspended, offloaded:
 		return 4
 	}
 	return 1
