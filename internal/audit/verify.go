@@ -50,6 +50,16 @@ type Report struct {
 	Signed      int64 // the last record that a checkpoint fixes; 0: none
 }
 
+// String says it in a sentence or two.
+func (r Report) String() string {
+	if r.Checkpoints == 0 {
+		return fmt.Sprintf("%d audit records, each follows from the one before. No checkpoint was checked: who can write the database could have "+
+			"written them all.", r.End.Seq)
+	}
+	return fmt.Sprintf("%d audit records, each follows from the one before. %d checkpoints are signed with the audit key, the last at record %d.",
+		r.End.Seq, r.Checkpoints, r.Signed)
+}
+
 // Verify reads all records in order and holds them against the chain and the checkpoints, which are in order too. With a nil key no
 // signature is checked and Checkpoints is 0. The error is a *Break, or that of reading.
 func Verify(records iter.Seq2[Record, error], checkpoints []Checkpoint, key ed25519.PublicKey) (Report, error) {

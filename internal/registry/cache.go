@@ -10,8 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
-
 	"github.com/stackgate/stackgate/internal/iam"
 	"github.com/stackgate/stackgate/internal/rbac"
 	"github.com/stackgate/stackgate/internal/store"
@@ -20,16 +18,16 @@ import (
 
 // The cache is bounded and exact.
 //
-// Bounded: identities and projects are in LRUs; an identity keeps role sets for a bounded number of projects.
+// Bounded: identities, projects and lists are in bounded maps; an identity keeps role sets for a bounded number of projects.
 //
 // Exact: every change names, in its own transaction, what it touched. The process that made it drops that before the call returns;
 // others poll the change table. A load that began before a drop must not put back what was dropped: each drop moves a generation, and
 // what was loaded under an older one is used for the one answer and not kept. Role sets are kept only when they hold at every
 // time and from every address, and count only for a project that looks the same to conditions as the one they were computed for.
 type cache struct {
-	identities *lru.Cache[iam.ClientID, *identity]
-	projects   *lru.Cache[iam.ProjectID, *project]
-	lists      *lru.Cache[string, []*project] // all projects of an account, by id
+	identities *bounded[iam.ClientID, *identity]
+	projects   *bounded[iam.ProjectID, *project]
+	lists      *bounded[string, []*project] // all projects of an account, by id
 
 	mu         sync.Mutex // held while dropping and while keeping something loaded
 	generation atomic.Int64
@@ -76,20 +74,13 @@ func newProject(row iam.Project, res iam.Resource) *project {
 // listsKept bounds the accounts whose list of projects is kept.
 const listsKept = 256
 
-func newCache(size int) (*cache, error) {
-	identities, err := lru.New[iam.ClientID, *identity](size)
-	if err != nil {
-		return nil, err
+func newCache(size int) *cache {
+	return &cache{
+		identities: newBounded[iam.ClientID, *identity](size),
+		projects:   newBounded[iam.ProjectID, *project](size),
+		lists:      newBounded[string, []*project](listsKept),
+		revoked:    map[string]time.Time{},
 	}
-	projects, err := lru.New[iam.ProjectID, *project](size)
-	if err != nil {
-		return nil, err
-	}
-	lists, err := lru.New[string, []*project](listsKept)
-	if err != nil {
-		return nil, err
-	}
-	return &cache{identities: identities, projects: projects, lists: lists, revoked: map[string]time.Time{}}, nil
 }
 
 // keep runs put unless something was dropped since the generation was read.
@@ -112,28 +103,20 @@ func (c *cache) drop(changes []store.Change) {
 	for _, ch := range changes {
 		switch ch.Kind {
 		case store.ClientChanged:
-			c.identities.Remove(iam.ClientID(ch.Subject))
+			c.identities.remove(iam.ClientID(ch.Subject))
 		case store.ProjectChanged:
-			c.projects.Remove(iam.ProjectID(ch.Subject))
+			c.projects.remove(iam.ProjectID(ch.Subject))
 		case store.AccountChanged:
-			c.dropWhere(func(e *identity) bool { return store.OwnerKey(e.sa.Owner) == ch.Subject })
+			c.identities.removeWhere(func(e *identity) bool { return store.OwnerKey(e.sa.Owner) == ch.Subject })
 		case store.GroupChanged:
-			c.dropWhere(func(e *identity) bool { return slices.Contains(e.groups, urn.URN(ch.Subject)) })
+			c.identities.removeWhere(func(e *identity) bool { return slices.Contains(e.groups, urn.URN(ch.Subject)) })
 		case store.ProjectsChanged:
-			c.lists.Remove(ch.Subject)
+			c.lists.remove(ch.Subject)
 		case store.TokenRevoked, store.KeysChanged: // not kept here
 		default:
-			c.dropWhere(func(*identity) bool { return true }) // of a newer program: unknown, so everything
-			c.projects.Purge()
-			c.lists.Purge()
-		}
-	}
-}
-
-func (c *cache) dropWhere(match func(*identity) bool) {
-	for _, id := range c.identities.Keys() {
-		if e, ok := c.identities.Peek(id); ok && match(e) {
-			c.identities.Remove(id)
+			c.identities.clear() // of a newer program: unknown, so everything
+			c.projects.clear()
+			c.lists.clear()
 		}
 	}
 }
@@ -142,9 +125,9 @@ func (c *cache) dropAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.generation.Add(1)
-	c.identities.Purge()
-	c.projects.Purge()
-	c.lists.Purge()
+	c.identities.clear()
+	c.projects.clear()
+	c.lists.clear()
 }
 
 func (c *cache) revoke(auditID string, until time.Time) {
@@ -184,7 +167,7 @@ func appendHex(dst []byte, id [16]byte) []byte {
 
 // identity gives a service account from memory or from the database; store.ErrNotFound if there is none.
 func (r *Registry) identity(ctx context.Context, id iam.ClientID) (*identity, error) {
-	if e, ok := r.cache.identities.Get(id); ok {
+	if e, ok := r.cache.identities.get(id); ok {
 		return e, nil
 	}
 	generation := r.cache.generation.Load()
@@ -196,7 +179,7 @@ func (r *Registry) identity(ctx context.Context, id iam.ClientID) (*identity, er
 	if err != nil {
 		return nil, err
 	}
-	r.cache.keep(generation, func() { r.cache.identities.Add(id, e) })
+	r.cache.keep(generation, func() { r.cache.identities.put(id, e) })
 	return e, nil
 }
 
@@ -232,7 +215,7 @@ func loadIdentity(ctx context.Context, tx *store.Tx, id iam.ClientID) (*identity
 
 // project gives a project from memory or from the database; store.ErrNotFound if there is none.
 func (r *Registry) project(ctx context.Context, id iam.ProjectID) (*project, error) {
-	if p, ok := r.cache.projects.Get(id); ok {
+	if p, ok := r.cache.projects.get(id); ok {
 		return p, nil
 	}
 	generation := r.cache.generation.Load()
@@ -244,7 +227,7 @@ func (r *Registry) project(ctx context.Context, id iam.ProjectID) (*project, err
 	if err != nil {
 		return nil, err
 	}
-	r.cache.keep(generation, func() { r.cache.projects.Add(id, p) })
+	r.cache.keep(generation, func() { r.cache.projects.put(id, p) })
 	return p, nil
 }
 
@@ -260,7 +243,7 @@ func loadProject(ctx context.Context, tx *store.Tx, id iam.ProjectID) (*project,
 // projectsOf gives all projects of an account, by id, from memory or from the database.
 func (r *Registry) projectsOf(ctx context.Context, owner urn.Account) ([]*project, error) {
 	key := store.OwnerKey(owner)
-	if list, ok := r.cache.lists.Get(key); ok {
+	if list, ok := r.cache.lists.get(key); ok {
 		return list, nil
 	}
 	generation := r.cache.generation.Load()
@@ -272,7 +255,7 @@ func (r *Registry) projectsOf(ctx context.Context, owner urn.Account) ([]*projec
 	if err != nil {
 		return nil, err
 	}
-	r.cache.keep(generation, func() { r.cache.lists.Add(key, list) })
+	r.cache.keep(generation, func() { r.cache.lists.put(key, list) })
 	return list, nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
 
 	"github.com/stackgate/stackgate/internal/audit"
@@ -255,7 +254,7 @@ func ownerFor(c *iam.Caller, wanted urn.Account) (urn.Account, error) {
 
 // refusals bounds the records of refused attempts per account, so that nobody can fill the disk by being refused.
 type refusals struct {
-	limits *lru.Cache[urn.Account, *rate.Limiter]
+	limits *bounded[urn.Account, *rate.Limiter]
 }
 
 const (
@@ -265,16 +264,11 @@ const (
 )
 
 func newRefusals() *refusals {
-	limits, _ := lru.New[urn.Account, *rate.Limiter](refusalAccounts) // fails for a size below 1 only
-	return &refusals{limits}
+	return &refusals{newBounded[urn.Account, *rate.Limiter](refusalAccounts)}
 }
 
 // worth reports whether one more refusal of the account is to be recorded.
 func (f *refusals) worth(account urn.Account, now time.Time) bool {
-	fresh := rate.NewLimiter(rate.Limit(float64(refusalsPerHour)/time.Hour.Seconds()), refusalBurst)
-	limiter, found, _ := f.limits.PeekOrAdd(account, fresh)
-	if !found {
-		limiter = fresh
-	}
-	return limiter.AllowN(now, 1)
+	perSecond := rate.Limit(float64(refusalsPerHour) / time.Hour.Seconds())
+	return f.limits.getOrPut(account, rate.NewLimiter(perSecond, refusalBurst)).AllowN(now, 1)
 }

@@ -13,4 +13,4 @@ func CountMACs(r *Registry) *int {
 func Forget(r *Registry) { r.cache.dropAll() }
 
 // Held counts the identities in the cache.
-func Held(r *Registry) int { return r.cache.identities.Len() }
+func Held(r *Registry) int { return r.cache.identities.len() }

@@ -98,10 +98,7 @@ func New(ctx context.Context, c Config) (*Registry, error) {
 	if c.CacheSize <= 0 {
 		c.CacheSize = defaultCacheSize
 	}
-	var err error
-	if r.cache, err = newCache(c.CacheSize); err != nil {
-		return nil, err
-	}
+	r.cache = newCache(c.CacheSize)
 	r.seen = -1 // the first poll reads everything that must be in memory
 	if err := r.poll(ctx); err != nil {
 		return nil, err

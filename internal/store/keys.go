@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"strings"
 
+	"github.com/stackgate/stackgate/internal/audit"
 	"github.com/stackgate/stackgate/internal/keys"
 )
 
@@ -43,7 +45,9 @@ func (s *Store) SaveKeys(ctx context.Context, list []keys.Stored) error {
 }
 
 func (t *Tx) saveKeys(ctx context.Context, list []keys.Stored) error {
+	ids := make([]string, 0, len(list))
 	for _, k := range list {
+		ids = append(ids, k.ID)
 		err := t.exec(ctx, `INSERT INTO sealed_key (`+keyColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7)
 			ON CONFLICT (id) DO UPDATE SET purpose = excluded.purpose, algorithm = excluded.algorithm, sealed = excluded.sealed,
 			created = excluded.created, active = excluded.active, retired = excluded.retired`,
@@ -51,6 +55,10 @@ func (t *Tx) saveKeys(ctx context.Context, list []keys.Stored) error {
 		if err != nil {
 			return err
 		}
+	}
+	err := t.AppendAudit(ctx, audit.Record{Actor: "system", Action: "system:keys/save", Outcome: audit.Done, Details: strings.Join(ids, " ")})
+	if err != nil {
+		return err
 	}
 	return t.Changed(ctx, KeysChanged, "")
 }
