@@ -79,6 +79,9 @@ func checkPath(service Service, path string) string {
 	var text utf8State
 	for i := 0; i < len(path); i++ {
 		c := path[i]
+		if plain(c) && text.done() {
+			continue
+		}
 		escaped := c == '%'
 		if escaped {
 			var ok bool
@@ -166,6 +169,9 @@ func checkQuery(query string) string {
 	var text utf8State
 	for i := 0; i < len(query); i++ {
 		c := query[i]
+		if matched == 0 && c != '_' && plain(c) && text.done() {
+			continue
+		}
 		switch {
 		case c == ';':
 			return "the query must not hold a semicolon; encode it as %3B"
@@ -207,6 +213,18 @@ func lowerByte(c byte) byte {
 		return c + 'a' - 'A'
 	}
 	return c
+}
+
+// plain reports, without a branch per kind, whether c is unreserved (RFC 3986 §2.3) or one of / & =: most of every target.
+func plain(c byte) bool {
+	const (
+		low  = 1<<'-' | 1<<'.' | 1<<'/' | 0x3ff<<'0' | 1<<'=' | 1<<'&'
+		high = 0x3ffffff<<('A'-64) | 1<<('_'-64) | 0x3ffffff<<('a'-64) | 1<<('~'-64)
+	)
+	if c < 64 {
+		return uint64(low)>>c&1 != 0
+	}
+	return c < 128 && uint64(high)>>(c-64)&1 != 0
 }
 
 func unreserved(c byte) bool {
