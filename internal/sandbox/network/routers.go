@@ -212,6 +212,11 @@ func (s *Service) interfaceOfSubnet(project string, rtr *router, id string) (*po
 		return nil, rest.TypedErrorf(http.StatusBadRequest, "BadRequest", "Bad router request: Subnet for router interface must have a gateway IP.")
 	}
 	p := s.newPort(project, sn.NetworkID, rtr.ID, ownerInterface)
+	p.FixedIPs = []fixedIP{{SubnetID: sn.ID}}
+	if err := s.noOverlap(rtr, p); err != nil { // told before the address's being taken, by that same router
+		return nil, err
+	}
+	p.FixedIPs = nil
 	placed, err := s.placeFixedIP(s.state.Networks[sn.NetworkID], p, fixedIP{sn.ID, *sn.GatewayIP})
 	p.FixedIPs = []fixedIP{placed}
 	return p, err
