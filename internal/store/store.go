@@ -62,13 +62,12 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 func (s *Store) open(raw string) (err error) {
 	if strings.HasPrefix(raw, "postgres://") || strings.HasPrefix(raw, "postgresql://") {
 		s.postgres = true
-		if s.write, err = sql.Open("pgx", raw); err != nil {
-			return errors.New("malformed postgres URL") // the driver's text may hold the password
+		// Writers wait for the revision row; in a pool of their own they cannot keep readers from a connection.
+		if s.write, err = openPool(raw, 4); err != nil {
+			return err
 		}
-		s.write.SetMaxOpenConns(16)
-		s.write.SetMaxIdleConns(16)
-		s.read = s.write
-		return nil
+		s.read, err = openPool(raw, 16)
+		return err
 	}
 	path := strings.TrimPrefix(raw, "sqlite:")
 	if path == "" || strings.Contains(path, "://") {
@@ -94,6 +93,17 @@ func (s *Store) open(raw string) (err error) {
 	return nil
 }
 
+// openPool opens PostgreSQL. It does not connect yet.
+func openPool(raw string, size int) (*sql.DB, error) {
+	db, err := sql.Open("pgx", raw)
+	if err != nil {
+		return nil, errors.New("malformed postgres URL") // the driver's text may hold the password
+	}
+	db.SetMaxOpenConns(size)
+	db.SetMaxIdleConns(size)
+	return db, nil
+}
+
 // sqliteDSN gives settings per connection: a pooled handle would otherwise have some connections without them.
 func sqliteDSN(path, txlock string) string {
 	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
@@ -103,9 +113,6 @@ func sqliteDSN(path, txlock string) string {
 
 // Close closes the database.
 func (s *Store) Close() error {
-	if s.read == s.write {
-		return s.write.Close()
-	}
 	return errors.Join(s.read.Close(), s.write.Close())
 }
 

@@ -311,3 +311,31 @@ func TestTheStoreSaysWhenTheDatabaseIsAway(t *testing.T) {
 		t.Errorf("%v, %v", uerr, verr)
 	}
 }
+
+// FuzzRestore: whatever is not a whole backup is refused and leaves the database empty.
+func FuzzRestore(f *testing.F) {
+	st, err := store.Open(f.Context(), store.Config{URL: filepath.Join(f.TempDir(), "db"), Now: noon})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = st.Close() })
+	dump := func(t testing.TB) []byte {
+		var b bytes.Buffer
+		if err := st.Backup(context.Background(), &b); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	empty := rows(dump(f))
+	f.Add(dump(f)[1:])
+	f.Add([]byte(`{"format":"stackgate backup 1","schema":1,"at":"2026-11-24T12:00:00Z","revision":1,"auditSeq":1,"auditHash":""}` +
+		"\n{\"table\":\"account\"}\n[\"eu:a\",\"\",false,0]\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if err := st.Restore(context.Background(), bytes.NewReader(b)); err == nil && rows(b) != empty {
+			t.Errorf("restored %q", b)
+		}
+		if got := rows(dump(t)); got != empty {
+			t.Errorf("not empty any more: %s", got)
+		}
+	})
+}
