@@ -1,6 +1,7 @@
 package compute
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -194,6 +195,9 @@ func (s *Service) snapshot(w http.ResponseWriter, c *call, v *server, args jsont
 		return rest.NoContent(w, c.Request, http.StatusAccepted) // keep none
 	}
 	img, err := s.c.Images.Create(s.imageSpec(c, v, in, name))
+	if e, ok := errors.AsType[*rest.Error](err); ok && e.Status == http.StatusRequestEntityTooLarge {
+		return rest.Errorf(http.StatusForbidden, "%s", e.Message) // Glance's refusal, as Nova passes it on
+	}
 	if err != nil {
 		return err
 	}

@@ -3,8 +3,10 @@ package compute
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -308,14 +310,9 @@ func (s *Service) boot(c *call, in *createRequest, count int) ([]*server, error)
 
 // badRequestUnless gives an error of another service the status that a create answers with.
 func badRequestUnless(err error, keep ...int) error {
-	e, ok := err.(*rest.Error)
-	if !ok {
+	e, ok := errors.AsType[*rest.Error](err)
+	if !ok || slices.Contains(keep, e.Status) {
 		return err
-	}
-	for _, status := range keep {
-		if e.Status == status {
-			return e
-		}
 	}
 	return rest.Errorf(http.StatusBadRequest, "%s", e.Message)
 }

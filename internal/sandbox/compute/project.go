@@ -67,7 +67,7 @@ func (s *Service) used(project string) map[string]int {
 
 // allowed gives how many servers of a flavor the project may still have, between least and most; fewer than least is 403.
 func (s *Service) allowed(project string, f flavor, least, most int) (int, error) {
-	for n := most; n > least; n-- {
+	for n := min(most, max(s.quotas()["instances"], least)); n > least; n-- {
 		if s.roomFor(project, need(f, n)) == nil {
 			return n, nil
 		}

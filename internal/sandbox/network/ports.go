@@ -199,6 +199,7 @@ func (s *Service) placeFixedIP(n *network, p *port, ip fixedIP) (fixedIP, error)
 		}
 		return fixedIP{sn.ID, a}, nil
 	}
+	ip.IPAddress = netip.MustParseAddr(ip.IPAddress).String() // subnetFor has parsed it
 	if s.taken(sn, p)[ip.IPAddress] {
 		return fixedIP{}, rest.TypedErrorf(http.StatusConflict, "IpAddressAlreadyAllocated",
 			"IP address %s already allocated in subnet %s", ip.IPAddress, sn.ID)
