@@ -116,7 +116,7 @@ var commands = []struct{ name, script string }{
 		has back1 openstack volume backup list -f value -c Name
 		openstack volume create vol2 --size 10 >/dev/null
 		until_is available openstack volume show vol2 -f value -c status
-		openstack volume backup restore back1 vol2 >/dev/null
+		openstack volume backup restore --force back1 vol2 >/dev/null 2>&1 || openstack volume backup restore back1 vol2 >/dev/null # --force is newer than 6.0
 		until_is available openstack volume show vol2 -f value -c status
 		openstack volume backup delete back1
 		openstack volume snapshot delete snap1
@@ -155,7 +155,7 @@ var commands = []struct{ name, script string }{
 	`},
 	{"the rest", `
 		has nova openstack availability zone list -f value -c "Zone Name"
-		has maxTotalInstances openstack limits show --absolute -f value
+		has nstances openstack limits show --absolute -f value
 		has instances openstack quota show -f value
 		has security-group openstack extension list --network -f value -c Alias
 	`},
@@ -167,7 +167,7 @@ var commands = []struct{ name, script string }{
 		has "$id" curl -fsS -H "X-Auth-Token: $token" "$url/$id"
 		curl -fsS -H "X-Auth-Token: $token" "$url/$id/log" >/dev/null
 		curl -fsS -X PUT -H "X-Auth-Token: $token" "$url/$id/kill" >/dev/null
-		curl -fsS -X DELETE -H "X-Auth-Token: $token" "$url/$id" >/dev/null
+		until_is 204 curl -s -o /dev/null -w '%{http_code}' -X DELETE -H "X-Auth-Token: $token" "$url/$id"
 	`},
 }
 
