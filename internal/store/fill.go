@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/stackgate/stackgate/internal/iam"
 	"github.com/stackgate/stackgate/internal/urn"
@@ -16,8 +17,7 @@ const FillPerAccount = 500
 // FillProject name them. Nothing checks them and no audit record tells of them: this is not a way to make service accounts that somebody uses.
 type Fill struct {
 	Partition urn.Partition
-	Pepper    string            // of the one secret that they all have
-	MAC       []byte            // and what its value is compared with
+	Secret    string            // id of a secret that is there: all of them get one with its value
 	Policies  []iam.Permissions // each service account gets a policy for each, on its account's project
 }
 
@@ -34,10 +34,7 @@ func FillProject(i int) iam.ProjectID {
 	return iam.ProjectID(fmt.Sprintf("%d%d", fillBase, fillBase+i/FillPerAccount))
 }
 
-func fillPrefix(p urn.Partition) string {
-	id := iam.NewClientID(p) // <partition>.<16 digits>
-	return string(id[:len(id)-16])
-}
+func fillPrefix(p urn.Partition) string { return strings.ToUpper(string(p)) + "." }
 
 // Fill stores the service accounts numbered from up to but not including to; both are multiples of FillPerAccount.
 func (t *Tx) Fill(ctx context.Context, f Fill, from, to int) error {
@@ -53,7 +50,7 @@ func (t *Tx) Fill(ctx context.Context, f Fill, from, to int) error {
 		{fillProjects, []any{from / FillPerAccount, to / FillPerAccount, owner, micros(t.Now)}},
 		{fillResources, []any{from / FillPerAccount, to / FillPerAccount, owner, string(urn.Project(f.Partition, ""))}},
 		{fillServiceAccounts, []any{from, to, owner, micros(t.Now), client}},
-		{fillSecrets, []any{from, to, micros(t.Now), client, f.Pepper, f.MAC}},
+		{fillSecrets, []any{from, to, micros(t.Now), client, f.Secret}},
 	} {
 		if err := t.exec(ctx, s.query, s.args...); err != nil {
 			return fmt.Errorf("fill: %w", err)
@@ -109,7 +106,7 @@ const (
 		`SELECT $5 || ` + sqlDigits + `, $3 || CAST(i / 500 AS TEXT), 'service account', '', '[]', FALSE, '', 0, CAST($4 AS BIGINT), 0 FROM n`
 
 	fillSecrets = `INSERT INTO secret (` + secretColumns + `) ` + fillNumbers +
-		`SELECT ` + sqlDigits + `, $4 || ` + sqlDigits + `, '', $5, CAST($6 AS BYTEA), CAST($3 AS BIGINT), 0, 0, '', '' FROM n`
+		`SELECT ` + sqlDigits + `, $4 || ` + sqlDigits + `, '', s.pepper, s.mac, CAST($3 AS BIGINT), 0, 0, '', '' FROM n, secret s WHERE s.id = $5`
 
 	fillPolicy = `INSERT INTO policy (id, owner, name, description, read_only, body, expires, created, updated) ` + fillNumbers +
 		`SELECT $6 || ` + sqlNode + `, $3 || CAST(i / 500 AS TEXT), $7 || CAST(i AS TEXT), '', FALSE, replace(replace(replace($8,
