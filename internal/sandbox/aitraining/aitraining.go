@@ -66,7 +66,7 @@ type spec struct {
 	TimeoutAutoRestart bool              `json:"timeoutAutoRestart"`
 	UnsecureHTTP       bool              `json:"unsecureHttp"`
 	DefaultHTTPPort    int               `json:"defaultHttpPort"`
-	GRPCPort           int               `json:"grpcPort,omitempty"`
+	GRPCPort           int               `json:"grpcPort,omitzero"`
 }
 
 type envVar struct {
@@ -77,9 +77,9 @@ type envVar struct {
 type resources struct {
 	CPU              int    `json:"cpu"`
 	GPU              int    `json:"gpu"`
-	Memory           int64  `json:"memory,omitempty"`
+	Memory           int64  `json:"memory,omitzero"`
 	Flavor           string `json:"flavor"`
-	EphemeralStorage int64  `json:"ephemeralStorage,omitempty"`
+	EphemeralStorage int64  `json:"ephemeralStorage,omitzero"`
 }
 
 const (
