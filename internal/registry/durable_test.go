@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 	"github.com/stackgate/stackgate/internal/keys"
 	"github.com/stackgate/stackgate/internal/registry"
 	"github.com/stackgate/stackgate/internal/store"
+	"github.com/stackgate/stackgate/internal/store/storetest"
 	"github.com/stackgate/stackgate/internal/urn"
 )
 
@@ -167,4 +169,54 @@ func TestALostAdministratorIsReplaced(t *testing.T) {
 		t.Error(err)
 	}
 	w.wantRecord(string(sa.Identity()), iam.ActionPolicyCreate, audit.Done)
+}
+
+// TestABackupIsAWholeServer backs up while others write, restores, and logs in.
+func TestABackupIsAWholeServer(t *testing.T) {
+	both(t, func(t *testing.T, w *world) {
+		sa, secret := w.serviceAccount("sa")
+		w.allow(sa, "p", supervisor)
+		token := w.token(w.login(sa, secret))
+		revoked := token
+		revoked.AuditID = [16]byte{9}
+		if err := w.RevokeToken(t.Context(), callerOf(sa), revoked); err != nil {
+			t.Fatal(err)
+		}
+		started, written := make(chan bool), make(chan error)
+		go func() {
+			var err error
+			for i := range 20 {
+				_, _, cerr := w.CreateServiceAccount(t.Context(), root, iam.ServiceAccount{Owner: acme, Name: fmt.Sprint("busy", i)})
+				err = errors.Join(err, cerr, w.Checkpoint(t.Context()))
+				if i == 0 {
+					close(started)
+				}
+			}
+			written <- err
+		}()
+		<-started
+		var saved bytes.Buffer
+		if err := errors.Join(w.store.Backup(t.Context(), &saved), <-written); err != nil {
+			t.Fatal(err)
+		}
+		url := storetest.SQLite(t)
+		st, err := store.Open(t.Context(), store.Config{URL: url, Now: w.clock.now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(st.Restore(t.Context(), &saved), st.Close()); err != nil {
+			t.Fatal(err)
+		}
+		restored := openWorld(t, url, w.clock)
+		restored.login(sa, secret)
+		if _, err := restored.Check(t.Context(), token); err != nil || restored.roles(sa) == 0 {
+			t.Errorf("a token of before the backup: %v", err)
+		}
+		_, err = restored.Check(t.Context(), revoked)
+		wantKind(t, err, iam.Unauthenticated)
+		restored.serviceAccount("after")
+		if report, err := restored.VerifyAudit(t.Context(), root); err != nil || report.Checkpoints == 0 {
+			t.Errorf("%+v %v", report, err)
+		}
+	})
 }

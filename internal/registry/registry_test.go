@@ -212,22 +212,23 @@ func TestRevocation(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			sa, secret := w.serviceAccount("monitoring")
-			g := given{w, sa, w.login(sa, secret), w.allow(sa, "p", supervisor)}
-			token := w.token(g.login)
-			if _, err := w.Check(t.Context(), token); err != nil || !w.roles(sa).Has(rbac.ComputeRead) {
-				t.Fatalf("before: %v, roles %v", err, w.roles(sa))
-			}
-			if err := tt.do(t.Context(), g); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := w.Check(t.Context(), token); errors.Is(err, iam.Unauthenticated) != tt.tokenGone {
-				t.Errorf("after: Check says %v", err)
-			}
-			if got := w.roles(sa) != 0; got != tt.rolesStand {
-				t.Errorf("after: has roles %v, want %v", got, tt.rolesStand)
-			}
+			both(t, func(t *testing.T, w *world) {
+				sa, secret := w.serviceAccount("monitoring")
+				g := given{w, sa, w.login(sa, secret), w.allow(sa, "p", supervisor)}
+				token := w.token(g.login)
+				if _, err := w.Check(t.Context(), token); err != nil || !w.roles(sa).Has(rbac.ComputeRead) {
+					t.Fatalf("before: %v, roles %v", err, w.roles(sa))
+				}
+				if err := tt.do(t.Context(), g); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := w.Check(t.Context(), token); errors.Is(err, iam.Unauthenticated) != tt.tokenGone {
+					t.Errorf("after: Check says %v", err)
+				}
+				if got := w.roles(sa) != 0; got != tt.rolesStand {
+					t.Errorf("after: has roles %v, want %v", got, tt.rolesStand)
+				}
+			})
 		})
 	}
 }
