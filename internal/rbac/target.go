@@ -107,16 +107,18 @@ func checkPath(service Service, path string) string {
 
 // checkSegments refuses what some server in the chain would tidy up: empty and dot segments, a final slash.
 func checkSegments(service Service, path string) string {
-	for i := 0; i+1 < len(path); i++ {
-		if path[i] != '/' {
-			continue
-		}
-		switch rest := path[i+1:]; {
+	for rest := path; len(rest) > 1; {
+		switch rest = rest[1:]; {
 		case rest[0] == '/':
 			return "the path must not hold an empty segment"
 		case dotSegment(rest):
 			return "the path must not hold a dot segment"
 		}
+		next := strings.IndexByte(rest, '/')
+		if next < 0 {
+			break
+		}
+		rest = rest[next:]
 	}
 	if service == ObjectStore {
 		return ""
