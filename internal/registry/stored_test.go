@@ -36,7 +36,7 @@ func benchStored(b *testing.B, n int) {
 		b.Fatal(err)
 	}
 	f := store.Fill{Partition: urn.EU, Secret: w.login(sa, secret).SecretID, Policies: []iam.Permissions{
-		{Allow: []iam.Action{supervisor}}, {Allow: []iam.Action{"publicCloudProject:openstack:containerOperator"}},
+		{Allow: []iam.Action{supervisor}}, {Allow: []iam.Action{"publicCloudProject:openstack:imageOperator"}},
 	}}
 	const batch = 20 * store.FillPerAccount
 	for from := 0; from < n; from += batch {
