@@ -101,11 +101,6 @@ func (t *Tx) Resource(ctx context.Context, u urn.URN) (iam.Resource, error) {
 	return one(ctx, t, scanResource, `SELECT `+resourceColumns+` FROM resource WHERE urn = $1`, string(u))
 }
 
-// ResourceByID reads one resource by its UUID.
-func (t *Tx) ResourceByID(ctx context.Context, id string) (iam.Resource, error) {
-	return one(ctx, t, scanResource, `SELECT `+resourceColumns+` FROM resource WHERE id = $1`, id)
-}
-
 // Resources reads up to limit resources of an account after an id.
 func (t *Tx) Resources(ctx context.Context, owner urn.Account, after string, limit int) ([]iam.Resource, error) {
 	return many(ctx, t, scanResource, `SELECT `+resourceColumns+` FROM resource WHERE owner = $1 AND id > $2 ORDER BY id LIMIT $3`,

@@ -93,11 +93,6 @@ func (t *Tx) CountPolicies(ctx context.Context, owner urn.Account) (int, error) 
 	return t.count(ctx, `SELECT count(*) FROM policy WHERE owner = $1`, OwnerKey(owner))
 }
 
-// CountPoliciesOf counts the policies that name an identity.
-func (t *Tx) CountPoliciesOf(ctx context.Context, identity urn.URN) (int, error) {
-	return t.count(ctx, `SELECT count(DISTINCT policy_id) FROM policy_identity WHERE identity = $1`, string(identity))
-}
-
 // InsertPolicy writes a new policy.
 func (t *Tx) InsertPolicy(ctx context.Context, p iam.Policy) error {
 	body, err := encodePolicy(&p)
