@@ -153,8 +153,12 @@ func (s *Service) finish(id string, d digest, err error) error {
 		return notFound("Image %s could not be found after upload. The image may have been deleted during the upload.", id)
 	}
 	next := img.clone()
+	defer func() { s.images[id] = next }()
+	if left := s.c.Quota - s.usedLocked(img.Owner); d.size > left { // the length was not known before
+		next.Status = Queued
+		return errors.Join(overQuota(d.size, left), os.Remove(s.blob(id)))
+	}
 	next.Status, next.Size, next.Checksum, next.Hash, next.UpdatedAt = Active, d.size, d.checksum, d.hash, s.now()
-	s.images[id] = next
 	return nil
 }
 

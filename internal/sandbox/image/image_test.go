@@ -278,6 +278,16 @@ func TestBadRequestsChangeNothing(t *testing.T) {
 			}
 		})
 	}
+	small := newCloud(t, image.Config{Quota: 4})
+	path := "/v2/images/" + small.created(`{"disk_format":"raw","container_format":"bare"}`) + "/file"
+	r := httptest.NewRequest("PUT", path, io.MultiReader(strings.NewReader("longer"))) // of a length that nobody knows
+	r.Header.Set("X-Project-Id", mine)
+	r.Header.Set("Content-Type", data)
+	w := httptest.NewRecorder()
+	if small.s.ServeHTTP(w, r); w.Code != 413 {
+		t.Errorf("more than the quota in chunks: %d", w.Code)
+	}
+	small.want(204, mine, "PUT", path, data, "tiny")
 	if v := c.want(200, mine, "GET", ready, "", ""); v["status"] != "queued" {
 		t.Errorf("a refused upload leaves %v", v["status"])
 	}

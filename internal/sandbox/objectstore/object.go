@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // objectHeaders are kept with an object beside its X-Object-Meta-….
@@ -365,7 +366,7 @@ func (c *call) copyObject() error {
 func place(value, header string) (string, string, error) {
 	decoded, err := url.PathUnescape(value)
 	container, object, ok := strings.Cut(strings.TrimPrefix(decoded, "/"), "/")
-	if err != nil || !ok || container == "" || object == "" {
+	if err != nil || !ok || container == "" || object == "" || !utf8.ValidString(decoded) || strings.ContainsRune(decoded, 0) {
 		return "", "", refuse(http.StatusPreconditionFailed, "%s header must be of the form <container name>/<object name>", header)
 	}
 	return container, object, nil

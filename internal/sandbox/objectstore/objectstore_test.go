@@ -197,6 +197,7 @@ func TestCopies(t *testing.T) {
 		t.Errorf("%q %v", w.Body, w.Header())
 	}
 	c.want(412, "COPY", "/c/copy", "", "Destination: nowhere")
+	c.want(412, "COPY", "/c/copy", "", "Destination: c/%ff")
 	c.want(404, "COPY", "/c/nope", "", "Destination: c/x")
 	c.want(403, "COPY", "/c/copy", "", "Destination: c/x", "Destination-Account: AUTH_"+theirs)
 	c.want(403, "PUT", "/c/x", "", "X-Copy-From: c/copy", "X-Copy-From-Account: AUTH_"+theirs)
