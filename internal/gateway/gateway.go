@@ -52,7 +52,7 @@ type Config struct {
 	Now         func() time.Time
 }
 
-// A Server is the gateway. Mount it on the raw request, before any mux: see Serves.
+// A Server is the gateway. Mount it by the first segment of the raw target (Request.RequestURI), before any mux: a mux cleans paths.
 type Server struct{ c Config }
 
 // New makes a Server.
@@ -85,19 +85,6 @@ func ServicePath(region, catalogType string) (path string, ok bool) {
 		"network": "network", "object-store": "object-store/v1/AUTH_$(project_id)s", "ai-training": "ai-training",
 	}[catalogType]
 	return "/" + region + "/" + service, service != ""
-}
-
-// Serves reports whether a request is the gateway's: its raw target starts with a known region, or is not a path at all,
-// which the gateway refuses.
-func (s *Server) Serves(r *http.Request) bool {
-	rest, ok := strings.CutPrefix(r.RequestURI, "/")
-	if !ok {
-		return r.RequestURI != "*"
-	}
-	if end := strings.IndexAny(rest, "/?"); end >= 0 {
-		rest = rest[:end]
-	}
-	return s.c.Clouds[rest] != nil
 }
 
 // A call is one request on its way.
