@@ -188,8 +188,9 @@ func TestReplicasSeeEachOther(t *testing.T) {
 }
 
 // TestWithoutDatabase: memory answers for as long as it may be stale, then nothing does.
-func TestWithoutDatabase(t *testing.T) {
-	w := newWorld(t)
+func TestWithoutDatabase(t *testing.T) { both(t, withoutDatabase) }
+
+func withoutDatabase(t *testing.T, w *world) {
 	sa, secret := w.serviceAccount("sa")
 	w.allow(sa, "p", supervisor)
 	token := w.token(w.login(sa, secret))
