@@ -52,7 +52,7 @@ func (s *Service) upload(w http.ResponseWriter, r *rest.Request) error {
 		return err
 	}
 	d, err := s.receive(r, s.blob(r.Param("id")))
-	if err := s.finish(r.Param("id"), d, err); err != nil {
+	if err := s.finish(r.Param("id"), s.blob(r.Param("id")), Active, d, err); err != nil {
 		return err
 	}
 	return rest.NoContent(w, r, http.StatusNoContent)
@@ -63,9 +63,8 @@ func (s *Service) stage(w http.ResponseWriter, r *rest.Request) error {
 	if err := s.begin(r, Uploading); err != nil {
 		return err
 	}
-	_, err := s.receive(r, s.staged(r.Param("id")))
-	if err != nil {
-		s.fail(r.Param("id"))
+	d, err := s.receive(r, s.staged(r.Param("id")))
+	if err := s.finish(r.Param("id"), s.staged(r.Param("id")), Uploading, d, err); err != nil {
 		return err
 	}
 	return rest.NoContent(w, r, http.StatusNoContent)
@@ -139,8 +138,8 @@ func (s *Service) copy(to io.Writer, body io.Reader) (digest, error) {
 	return digest{n, hex.EncodeToString(sum.Sum(nil)), hex.EncodeToString(hash.Sum(nil))}, nil
 }
 
-// finish makes the image active, or queued again when its data did not come.
-func (s *Service) finish(id string, d digest, err error) error {
+// finish notes what came, in the file, and moves the image on; or back to queued when it did not come.
+func (s *Service) finish(id, file string, to Status, d digest, err error) error {
 	if err != nil {
 		s.fail(id)
 		return err
@@ -149,16 +148,16 @@ func (s *Service) finish(id string, d digest, err error) error {
 	defer s.mu.Unlock()
 	img, ok := s.images[id]
 	if !ok {
-		_ = os.Remove(s.blob(id)) // deleted while it came in
+		_ = os.Remove(file) // deleted while it came in
 		return notFound("Image %s could not be found after upload. The image may have been deleted during the upload.", id)
 	}
 	next := img.clone()
 	defer func() { s.images[id] = next }()
 	if left := s.c.Quota - s.usedLocked(img.Owner); d.size > left { // the length was not known before
 		next.Status = Queued
-		return errors.Join(overQuota(d.size, left), os.Remove(s.blob(id)))
+		return errors.Join(overQuota(d.size, left), os.Remove(file))
 	}
-	next.Status, next.Size, next.Checksum, next.Hash, next.UpdatedAt = Active, d.size, d.checksum, d.hash, s.now()
+	next.Status, next.Size, next.Checksum, next.Hash, next.UpdatedAt = to, d.size, d.checksum, d.hash, s.now()
 	return nil
 }
 
@@ -195,20 +194,13 @@ func (s *Service) importStaged(w http.ResponseWriter, r *rest.Request) error {
 	if now := s.viewLocked(img).Status; now != Uploading {
 		return conflict("Image %s in %s state. Expecting 'uploading' state", img.ID, now)
 	}
-	f, err := os.Open(s.staged(img.ID))
-	if err != nil {
+	if err := os.Rename(s.staged(img.ID), s.blob(img.ID)); errors.Is(err, fs.ErrNotExist) {
 		return conflict("Image %s has no staged data yet.", img.ID)
-	}
-	defer f.Close()
-	d, err := s.copy(io.Discard, f)
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(s.staged(img.ID), s.blob(img.ID)); err != nil {
+	} else if err != nil {
 		return err
 	}
 	next := img.clone()
-	next.Status, next.Size, next.Checksum, next.Hash, next.UpdatedAt = Active, d.size, d.checksum, d.hash, s.now()
+	next.Status, next.UpdatedAt = Active, s.now()
 	next.Importing, next.ReadyAt = true, s.c.Now().Add(importTime)
 	s.images[next.ID] = next
 	return rest.NoContent(w, r, http.StatusAccepted)

@@ -296,6 +296,8 @@ func (s *Service) viewLocked(img *Image) *Image {
 	v := img.clone()
 	left := v.ReadyAt.Sub(s.c.Now())
 	switch {
+	case v.Status == Uploading:
+		v.Size, v.Checksum, v.Hash = 0, "", "" // known, and not told before it is imported
 	case v.Status != Active || left <= 0:
 	case v.Importing:
 		v.Status = Importing
