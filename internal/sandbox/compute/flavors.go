@@ -37,7 +37,7 @@ func flavorsOf(region string) []flavor {
 	return out
 }
 
-// flavorNamed finds a flavor by id.
+// flavor finds a flavor by id.
 func (s *Service) flavor(id string) (flavor, bool) {
 	at := slices.IndexFunc(s.flavors, func(f flavor) bool { return f.ID == id })
 	if at < 0 {
