@@ -1,7 +1,6 @@
 package compute
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -9,7 +8,6 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/stackgate/stackgate/internal/sandbox/image"
 	"github.com/stackgate/stackgate/internal/sandbox/rest"
 	"github.com/stackgate/stackgate/internal/web"
 )
@@ -160,76 +158,6 @@ func (s *Service) reboot(w http.ResponseWriter, c *call, v *server, args jsontex
 		return err
 	}
 	return rest.NoContent(w, c.Request, http.StatusAccepted)
-}
-
-type imageArgs struct {
-	Name       string            `json:"name"`
-	Metadata   map[string]string `json:"metadata"`
-	BackupType string            `json:"backup_type"`
-	Rotation   *rest.Int         `json:"rotation"`
-}
-
-func (s *Service) createImage(w http.ResponseWriter, c *call, v *server, args jsontext.Value) error {
-	return s.snapshot(w, c, v, args, "createImage")
-}
-
-func (s *Service) createBackup(w http.ResponseWriter, c *call, v *server, args jsontext.Value) error {
-	return s.snapshot(w, c, v, args, "createBackup")
-}
-
-func (s *Service) snapshot(w http.ResponseWriter, c *call, v *server, args jsontext.Value, name string) error {
-	var in imageArgs
-	if err := web.Decode(args, &in, web.IgnoreUnknown); err != nil {
-		return err
-	}
-	if in.Name == "" {
-		return rest.Errorf(http.StatusBadRequest, "Invalid input for field/attribute %s. 'name' is a required property", name)
-	}
-	if name == "createBackup" && (in.Rotation == nil || in.BackupType == "") {
-		return rest.Errorf(http.StatusBadRequest, "Invalid input for field/attribute createBackup. 'backup_type' and 'rotation' are required properties")
-	}
-	if err := v.allows(name, active, stopped, paused, suspended); err != nil {
-		return err
-	}
-	if name == "createBackup" && *in.Rotation < 1 {
-		return rest.NoContent(w, c.Request, http.StatusAccepted) // keep none
-	}
-	img, err := s.c.Images.Create(s.imageSpec(c, v, in, name))
-	if e, ok := errors.AsType[*rest.Error](err); ok && e.Status == http.StatusRequestEntityTooLarge {
-		return rest.Errorf(http.StatusForbidden, "%s", e.Message) // Glance's refusal, as Nova passes it on
-	}
-	if err != nil {
-		return err
-	}
-	s.record(c, v, name)
-	now := s.c.Now()
-	v.Task, v.Pending = "image_uploading", &pending{At: now.Add(actionTime), State: v.State}
-	if c.version >= 45 {
-		return rest.WriteJSON(w, c.Request, http.StatusAccepted, map[string]string{"image_id": img.ID})
-	}
-	w.Header().Set("Location", s.link(c, "/images/"+img.ID))
-	return rest.NoContent(w, c.Request, http.StatusAccepted)
-}
-
-// imageSpec describes the image as Nova does: the properties of the image that the server came from, and where it came from.
-func (s *Service) imageSpec(c *call, v *server, in imageArgs, name string) image.Spec {
-	props := map[string]string{}
-	spec := image.Spec{Project: c.ProjectID, Name: in.Name, MinDisk: v.Flavor.Disk, Properties: props}
-	if base, ok := s.c.Images.Get(c.ProjectID, v.ImageID); ok {
-		spec.MinRAM = base.MinRAM
-		for k, val := range base.Properties {
-			props[k] = val
-		}
-	}
-	for k, val := range in.Metadata {
-		props[k] = val
-	}
-	props["instance_uuid"], props["user_id"], props["base_image_ref"], props["image_type"] = v.ID, c.UserID, v.ImageID, "snapshot"
-	props["image_location"], props["image_state"], props["owner_id"] = "snapshot", "available", c.ProjectID
-	if name == "createBackup" {
-		props["image_type"], props["backup_type"] = "backup", in.BackupType
-	}
-	return spec
 }
 
 func (s *Service) rebuild(w http.ResponseWriter, c *call, v *server, args jsontext.Value) error {
@@ -384,78 +312,6 @@ func (s *Service) changePassword(w http.ResponseWriter, c *call, v *server, args
 		return err
 	}
 	return rest.NoContent(w, c.Request, http.StatusAccepted)
-}
-
-func (s *Service) consoleOutput(w http.ResponseWriter, c *call, v *server, args jsontext.Value) error {
-	var in *struct {
-		Length *rest.Int `json:"length"`
-	}
-	if err := web.Decode(args, &in, web.IgnoreUnknown); err != nil {
-		return err
-	}
-	if v.State == building {
-		return rest.Errorf(http.StatusConflict, "Instance %s is not ready", v.ID)
-	}
-	lines := []string{
-		"[    0.000000] Linux version 6.1.0-sandbox (nobody@sandbox)", "[    0.100000] virtio_net virtio0 eth0: up",
-		"[    1.000000] systemd[1]: Hostname set to <" + v.Hostname + ">.", "cloud-init[1]: Cloud-init finished at " + rest.Time(v.Launched), "",
-		v.Hostname + " login: ",
-	}
-	if in != nil && in.Length != nil && *in.Length >= 0 {
-		lines = lines[max(0, len(lines)-int(*in.Length)):]
-	}
-	return rest.WriteJSON(w, c.Request, http.StatusOK, map[string]string{"output": strings.Join(lines, "\n")})
-}
-
-// oldConsole answers the actions that 2.6 replaced by remote-consoles.
-func (s *Service) oldConsole(w http.ResponseWriter, c *call, v *server, args jsontext.Value) error {
-	if c.version > 5 {
-		return rest.Errorf(http.StatusNotFound, "The resource could not be found.")
-	}
-	var in struct {
-		Type string `json:"type"`
-	}
-	if err := web.Decode(args, &in, web.IgnoreUnknown); err != nil {
-		return err
-	}
-	console, err := s.console(v, in.Type)
-	if err != nil {
-		return err
-	}
-	return rest.WriteJSON(w, c.Request, http.StatusOK, map[string]any{"console": console})
-}
-
-func (s *Service) remoteConsole(w http.ResponseWriter, c *call) error {
-	v, err := s.find(c)
-	if err != nil {
-		return err
-	}
-	var body struct {
-		Console struct {
-			Protocol string `json:"protocol"`
-			Type     string `json:"type"`
-		} `json:"remote_console"`
-	}
-	if err := rest.Read(w, c.Request, &body); err != nil {
-		return err
-	}
-	console, err := s.console(v, body.Console.Type)
-	if err != nil {
-		return err
-	}
-	console["protocol"] = body.Console.Protocol
-	return rest.WriteJSON(w, c.Request, http.StatusOK, map[string]any{"remote_console": console})
-}
-
-// console gives an address in a name space that never resolves (RFC 2606): there is no screen to show.
-func (s *Service) console(v *server, kind string) (map[string]any, error) {
-	if !slices.Contains([]string{"novnc", "xvpvnc", "spice-html5", "serial", "rdp-html5", "webmks"}, kind) {
-		return nil, invalidField("type", kind, "'"+kind+"' is not one of ['novnc', 'xvpvnc', 'rdp-html5', 'spice-html5', 'serial', 'webmks']")
-	}
-	if v.State == building {
-		return nil, rest.Errorf(http.StatusConflict, "Instance not yet ready")
-	}
-	return map[string]any{"type": kind, "url": "https://console.invalid/" + kind + "?token=" + rest.NewID()}, nil
 }
 
 func (s *Service) addGroup(w http.ResponseWriter, c *call, v *server, args jsontext.Value) error {
