@@ -2,6 +2,7 @@ package stackgate
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -53,5 +54,21 @@ func TestExampleConfigurationNamesEveryKey(t *testing.T) {
 		if !regexp.MustCompile(`(?m)[ #{,-]*\b` + key[1] + `:`).Match(example) {
 			t.Errorf("docs/stackgate.example.yaml does not show %s", key[1])
 		}
+	}
+}
+
+// TestCommandsPageIsTheHelp compares docs/commands.md with what the program says of itself.
+func TestCommandsPageIsTheHelp(t *testing.T) {
+	bin, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := exec.Command(bin, "reference").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile("docs/commands.md")
+	if err != nil || string(got) != string(want) {
+		t.Errorf("docs/commands.md is not current (%v): stackgate reference >docs/commands.md", err)
 	}
 }
