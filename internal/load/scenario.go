@@ -60,16 +60,8 @@ func Rescope(t Target) Scenario {
 // Gateway lists servers through the gateway.
 func Gateway(t Target) Scenario {
 	return Scenario{Name: "gateway, servers/detail", Budget: "≥ 0.9 × bare", Bare: bareProxy, Prepare: func(ctx context.Context, c *Client) (func(context.Context) error, error) {
-		token, body, err := t.login(ctx, c)
-		if err != nil {
-			return nil, err
-		}
-		compute, err := t.endpoint(body, "compute")
-		if err != nil {
-			return nil, err
-		}
-		return repeat(c, request{name: "servers/detail", method: http.MethodGet, url: compute + "/servers/detail", want: http.StatusOK, discard: true,
-			header: http.Header{"X-Auth-Token": {token}, "Accept": {"application/json"}}}), nil
+		q, err := t.read(ctx, c)
+		return repeat(c, q), err
 	}}
 }
 

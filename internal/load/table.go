@@ -27,13 +27,40 @@ func Print(w io.Writer, rows []Row) error {
 			r.Name, strconv.Itoa(r.Concurrency), grouped(r.Rate()), short(r.P50), short(r.P99), strconv.Itoa(r.Errors), r.Budget, bare, ratio,
 		})
 	}
+	var b strings.Builder
+	writeTable(&b, lines)
+	for _, r := range rows {
+		if r.FirstError != "" {
+			fmt.Fprintf(&b, "\n%s: the first of %d errors: %s\n", r.Name, r.Errors, r.FirstError)
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// A Figure is something measured that is no rate.
+type Figure struct{ Name, Value, Budget string }
+
+// PrintFigures writes figures as a Markdown table.
+func PrintFigures(w io.Writer, figures []Figure) error {
+	lines := [][]string{{"what", "measured", "budget"}}
+	for _, f := range figures {
+		lines = append(lines, []string{f.Name, f.Value, f.Budget})
+	}
+	var b strings.Builder
+	writeTable(&b, lines)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// writeTable writes lines, the first of which is the heading, with aligned columns.
+func writeTable(b *strings.Builder, lines [][]string) {
 	widths := make([]int, len(lines[0]))
 	for _, line := range lines {
 		for i, cell := range line {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
-	var b strings.Builder
 	for n, line := range lines {
 		for i, cell := range line {
 			b.WriteString("| " + cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+1))
@@ -46,13 +73,6 @@ func Print(w io.Writer, rows []Row) error {
 			b.WriteString("|\n")
 		}
 	}
-	for _, r := range rows {
-		if r.FirstError != "" {
-			fmt.Fprintf(&b, "\n%s: the first of %d errors: %s\n", r.Name, r.Errors, r.FirstError)
-		}
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 // grouped writes a rate as 15 700.
