@@ -61,7 +61,7 @@ func TestSignedTokensVerifyWithThePublishedKeys(t *testing.T) {
 		if got, err := r.VerifyJWT(token); err != nil || string(got) != claims {
 			t.Fatalf("%s: %q, %v", alg, got, err)
 		}
-		jws, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
+		jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
 		if err != nil {
 			t.Fatal(err)
 		}
