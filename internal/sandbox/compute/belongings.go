@@ -131,7 +131,7 @@ func (s *Service) serverGroups(w http.ResponseWriter, c *call) error {
 	}
 	views := []map[string]any{}
 	for _, g := range s.c.Network.Groups(v.ID) {
-		views = append(views, map[string]any{"id": g.ID, "name": g.Name, "description": g.Description, "tenant_id": v.ProjectID, "rules": []any{}})
+		views = append(views, securityGroupView(v.ProjectID, g))
 	}
 	return rest.WriteJSON(w, c.Request, http.StatusOK, map[string]any{"security_groups": views})
 }

@@ -162,6 +162,7 @@ func (s *Service) routes() *rest.Router {
 	since := func(from int, pattern string, h handler) { rt.Handle(pattern, s.versioned(h, from)) }
 	s.serverRoutes(on, since)
 	s.belongingRoutes(on, since)
+	s.proxyRoutes(on)
 	s.projectRoutes(on)
 	return rt
 }

@@ -1,6 +1,7 @@
 package network
 
 import (
+	"cmp"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -252,6 +253,20 @@ func (s *Service) Groups(server string) []Group {
 			}
 		}
 	}
+	return out
+}
+
+// ProjectGroups gives a project's security groups, by name.
+func (s *Service) ProjectGroups(project string) []Group {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []Group
+	for _, g := range s.state.Groups {
+		if g.ProjectID == project {
+			out = append(out, Group{g.ID, g.Name, g.Description})
+		}
+	}
+	slices.SortFunc(out, func(a, b Group) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 	return out
 }
 
