@@ -54,21 +54,17 @@ func newUpstream(t testing.TB) *upstream {
 func (u *upstream) serve(c net.Conn) {
 	defer c.Close()
 	in := bufio.NewReader(c)
-	for {
-		var head strings.Builder
-		tee := bufio.NewReader(io.TeeReader(in, &head))
-		req, err := http.ReadRequest(tee)
-		if err != nil {
-			return
-		}
-		body, _ := io.ReadAll(req.Body)
-		h, _, _ := strings.Cut(head.String(), "\r\n\r\n")
-		u.mu.Lock()
-		u.heads = append(u.heads, h+"\r\n\r\n"+string(body))
-		u.mu.Unlock()
-		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+	var head strings.Builder
+	req, err := http.ReadRequest(bufio.NewReader(io.TeeReader(in, &head)))
+	if err != nil {
 		return
 	}
+	body, _ := io.ReadAll(req.Body)
+	h, _, _ := strings.Cut(head.String(), "\r\n\r\n")
+	u.mu.Lock()
+	u.heads = append(u.heads, h+"\r\n\r\n"+string(body))
+	u.mu.Unlock()
+	_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
 }
 
 // last gives what arrived last, "" if nothing has since the call before.
