@@ -82,10 +82,11 @@ func (t *Tx) Policies(ctx context.Context, owner urn.Account, after string, limi
 		OwnerKey(owner), after, limit)
 }
 
-// PoliciesOf reads the policies of an account that name an identity, by id.
+// PoliciesOf reads the policies of an account that name an identity, by id. CROSS JOIN has SQLite begin with the identity: it would go
+// through all policies of the account, whose index has the right order.
 func (t *Tx) PoliciesOf(ctx context.Context, owner urn.Account, identity urn.URN) ([]iam.Policy, error) {
-	return many(ctx, t, scanPolicy, `SELECT DISTINCT `+policyColumns+` FROM policy_identity i JOIN policy p ON p.id = i.policy_id
-		WHERE i.identity = $1 AND p.owner = $2 ORDER BY p.id`, string(identity), OwnerKey(owner))
+	return many(ctx, t, scanPolicy, `SELECT DISTINCT `+policyColumns+` FROM policy_identity i CROSS JOIN policy p
+		WHERE p.id = i.policy_id AND i.identity = $1 AND p.owner = $2 ORDER BY p.id`, string(identity), OwnerKey(owner))
 }
 
 // CountPolicies counts an account's policies.
