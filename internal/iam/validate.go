@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -54,6 +55,7 @@ const (
 	codeAction              = "INVALID_ACTION"
 	codeCondition           = "INVALID_CONDITION"
 	codeTag                 = "INVALID_TAG"
+	codeExpiry              = "INVALID_EXPIRY"
 	codeTooMany             = "TOO_MANY"
 )
 
@@ -93,7 +95,18 @@ func ValidatePolicy(p Policy) error {
 	if err := validatePolicyGroups(p); err != nil {
 		return err
 	}
+	if err := validateExpiry(p.ExpiredAt); err != nil {
+		return err
+	}
 	return ValidateCondition(p.Condition)
+}
+
+// validateExpiry wants a time that every part of the system can store and show (RFC 3339 has four digits for the year). Zero is never.
+func validateExpiry(t time.Time) error {
+	if year := t.UTC().Year(); !t.IsZero() && (year < 1970 || year > 9999) {
+		return invalid(codeExpiry, "expiredAt must be from 1970 to 9999; leave it out for a policy that does not end")
+	}
+	return nil
 }
 
 func validatePolicyTexts(p Policy) error {
