@@ -147,7 +147,7 @@ func (a *app) measureProcess(ctx context.Context, o benchOptions, own devOptions
 	figures = append(figures, memory(c.Process.Pid, "memory, idle", budgetIdle))
 	active := activeTargets(target, o.accounts)
 	first := load.SpreadLogin(active)
-	first.Name = "whole login, by each active for the first time"
+	first.Name = "whole login, all active in turn, from cold"
 	rows, err = a.measure(ctx, o, []load.Scenario{first, load.SpreadGateway(active), load.SpreadLogin(active)})
 	budget := budgetMany
 	if o.accounts == 0 {
