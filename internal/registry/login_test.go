@@ -3,6 +3,7 @@ package registry_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
@@ -308,4 +309,29 @@ func TestExpiredTokensPassOnlyWithinTheWindow(t *testing.T) {
 	}
 	_, err = w.CheckExpired(t.Context(), token, time.Hour)
 	wantKind(t, err, iam.Unauthenticated)
+}
+
+// TestManyLastUsesAreBoundedAndWrittenEarly uses more secrets than are kept: without Run they are written on the way, with it by Run and not
+// by whoever logs in, and either way they never pile up.
+func TestManyLastUsesAreBoundedAndWrittenEarly(t *testing.T) {
+	w := newWorld(t)
+	if most := registry.UseMany(t.Context(), w.Registry, registry.UsesKept+10); most > registry.UsesKept || registry.Pending(w.Registry) != 10 {
+		t.Errorf("without Run: %d pending at most, %d in the end", most, registry.Pending(w.Registry))
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- w.Run(ctx) }()
+	for !registry.Running(w.Registry) {
+		runtime.Gosched()
+	}
+	if most := registry.UseMany(t.Context(), w.Registry, 3*registry.UsesKept); most > 2*registry.UsesKept {
+		t.Errorf("with Run: %d pending at most", most)
+	}
+	for registry.Pending(w.Registry) >= registry.UsesKept { // Run has been told; go test's own limit ends this if it never comes
+		runtime.Gosched()
+	}
+	stop()
+	if err := <-ended; err != nil || registry.Pending(w.Registry) != 0 {
+		t.Errorf("after the end of Run %d are pending, %v", registry.Pending(w.Registry), err)
+	}
 }

@@ -72,6 +72,8 @@ type Registry struct {
 
 	usesMu sync.Mutex
 	uses   map[string]use // by secret id, not yet written
+
+	usesFull chan struct{} // tells Run that uses has reached usesKept; holds one
 }
 
 // New opens a registry over a store. Without Run it is exact for its own changes and looks for those of others before it answers, at most
@@ -81,7 +83,7 @@ func New(ctx context.Context, c Config) (*Registry, error) {
 		return nil, errors.New("registry: Store and Ring are needed")
 	}
 	r := &Registry{store: c.Store, ring: c.Ring, mac: c.Ring.MAC, checkMAC: c.Ring.CheckMAC, auditKey: c.AuditKey, now: c.Now, log: c.Logger,
-		maxStaleness: c.MaxStaleness, pollInterval: c.PollInterval, refusals: newRefusals(), uses: map[string]use{}}
+		maxStaleness: c.MaxStaleness, pollInterval: c.PollInterval, refusals: newRefusals(), uses: map[string]use{}, usesFull: make(chan struct{}, 1)}
 	if r.now == nil {
 		r.now = time.Now
 	}

@@ -36,6 +36,8 @@ func (r *Registry) Run(ctx context.Context) error {
 			r.try(ctx, "poll", r.poll)
 		case <-flush.C:
 			r.try(ctx, "flush", r.Flush)
+		case <-r.usesFull:
+			r.try(ctx, "flush", r.Flush)
 		case <-prune.C:
 			r.try(ctx, "prune", r.prune)
 		case <-ctx.Done():
@@ -64,7 +66,7 @@ type use struct {
 }
 
 const (
-	usesKept = 10000 // in memory; past it they are written at once
+	usesKept = 10000 // in memory; past it they are written without waiting for the minute
 	maxAgent = 128   // characters
 )
 
@@ -75,10 +77,18 @@ func (r *Registry) used(ctx context.Context, secretID string, now time.Time, u U
 		agent = string(runes[:maxAgent])
 	}
 	r.usesMu.Lock()
-	r.uses[secretID] = use{now, u.Address.Unmap().WithZone(""), agent}
+	if len(r.uses) < 2*usesKept { // past that the database is not keeping up: a last use is forgotten rather than a login held up
+		r.uses[secretID] = use{now, u.Address.Unmap().WithZone(""), agent}
+	}
 	full := len(r.uses) >= usesKept
 	r.usesMu.Unlock()
-	if full {
+	switch {
+	case full && r.running.Load():
+		select {
+		case r.usesFull <- struct{}{}:
+		default: // Run has been told already
+		}
+	case full:
 		r.try(context.WithoutCancel(ctx), "flush", r.Flush)
 	}
 }
