@@ -184,7 +184,7 @@ func (c *call) classify(t *rbac.Table, r *http.Request) {
 		Target: c.target, Method: r.Method, Header: r.Header, Project: string(c.bearer.Token.Project), Body: c.body, HasBody: c.hasBody,
 	})
 	if op := c.decision.Operation; op != nil {
-		web.EventOf(r.Context()).Operation = op.Rule
+		web.EventOf(r.Context()).Operation = op.Name()
 	}
 }
 

@@ -38,7 +38,7 @@ func (s *Server) refusal(c *call) *problem {
 	d := c.decision
 	p := &problem{status: http.StatusForbidden, role: "none"}
 	if d.Operation != nil {
-		p.rule = d.Operation.Rule
+		p.rule = d.Operation.Name()
 	}
 	switch d.Verdict {
 	case rbac.Malformed:

@@ -3,8 +3,9 @@ package rbac
 import (
 	"bytes"
 	"errors"
-	"strconv"
+	"io"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -12,30 +13,53 @@ import (
 // maxDepth is how deep a body may be nested; the deepest real one has about eight levels.
 const maxDepth = 32
 
-// A walker reads a JSON body once, strictly: a duplicate member, invalid UTF-8 or anything behind the value ends it.
+// A walker reads a JSON body once, strictly: a duplicate member, invalid UTF-8 or anything behind the value ends it. On its way it
+// notes which conditions hold. Walkers are used again and again, so that reading a body allocates next to nothing.
 type walker struct {
 	dec     *jsontext.Decoder
-	op      *Operation // nil: only the outline is wanted
+	in      bytes.Reader
+	conds   []*condition // those to test
 	subject subject
-	path    []string
-	hit     *condition
-	top     []string // names of the outermost members
-	patch   [][]patchMember
+
+	names   []byte // the member names that lead to where we are, one after the other; list elements have none
+	ends    []int  // where each name ends
+	value   []byte // the scalar just read, as text
+	hits    []*condition
+	first   []byte // the name of the first member of the outermost object
+	members int    // how many members that has
+	patch   patchElement
 }
 
-// A patchMember is one text member of an element of a JSON patch.
-type patchMember struct{ name, value string }
+// A patchElement is what is known of one element of a JSON patch (RFC 6902).
+type patchElement struct {
+	touched []*condition // those whose member it points at
+	value   string
+	from    bool // it moves or copies, so that its value is not known
+}
+
+var walkers = sync.Pool{New: func() any { return &walker{dec: jsontext.NewDecoder(bytes.NewReader(nil))} }}
 
 var (
 	errDeep   = errors.New("the body is nested too deeply")
 	errBehind = errors.New("the body goes on after its JSON value")
 )
 
-func walk(body []byte, op *Operation, s subject) (*walker, string) {
-	w := &walker{dec: jsontext.NewDecoder(bytes.NewReader(body)), op: op, subject: s}
-	err := w.value()
+// notText stands for a value that has no text: a list, an object, null. It is no project's id and no spelling of false.
+const notText = "\x00"
+
+// walk reads body and tests conds, which must be on bodies. The walker is to be freed. No body at all is no fault: the service says
+// whether it wants one.
+func walk(body []byte, conds []*condition, s subject) (w *walker, reason string) {
+	w = walkers.Get().(*walker)
+	w.conds, w.subject = conds, s
+	w.in.Reset(body)
+	w.dec.Reset(&w.in)
+	if len(bytes.TrimSpace(body)) == 0 {
+		return w, ""
+	}
+	err := w.read()
 	if err == nil {
-		if _, end := w.dec.ReadToken(); end == nil || end.Error() != "EOF" {
+		if _, end := w.dec.ReadToken(); end != io.EOF {
 			err = errBehind
 		}
 	}
@@ -43,163 +67,188 @@ func walk(body []byte, op *Operation, s subject) (*walker, string) {
 	case err == nil:
 		return w, ""
 	case errors.Is(err, errDeep), errors.Is(err, errBehind):
-		return nil, err.Error()
+		return w, err.Error()
 	case errors.Is(err, jsontext.ErrDuplicateName):
-		return nil, "a member of the body stands there twice"
+		return w, "a member of the body stands there twice"
 	}
-	return nil, "the body is not valid JSON"
+	return w, "the body is not valid JSON"
 }
 
-// onlyMember gives the name of the one member of the body's object.
-func onlyMember(body []byte) (name, reason string) {
-	w, reason := walk(body, nil, subject{})
-	if reason != "" {
-		return "", reason
+// free gives the walker back. What it read is not kept.
+func (w *walker) free() {
+	w.in.Reset(nil)
+	w.conds, w.subject, w.members = nil, subject{}, 0
+	w.names, w.ends, w.value, w.first, w.hits = w.names[:0], w.ends[:0], w.value[:0], w.first[:0], w.hits[:0]
+	w.patch = patchElement{touched: w.patch.touched[:0]}
+	if cap(w.names)+cap(w.value) < 1<<16 { // an outsized one is left to the collector
+		walkers.Put(w)
 	}
-	if len(w.top) != 1 {
-		return "", "the body must be an object with exactly one member, the action"
-	}
-	return w.top[0], ""
 }
 
-// inspect gives the first condition on the body that holds.
-func (o *Operation) inspect(body []byte, s subject) (*condition, string) {
-	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, "" // no body, no fields; the service says whether it wants one
+func (w *walker) hit(c *condition) bool {
+	for _, h := range w.hits {
+		if h == c {
+			return true
+		}
 	}
-	w, reason := walk(body, o, s)
-	if reason != "" {
-		return nil, reason
-	}
-	if w.hit == nil {
-		w.hit = o.inspectPatch(w.patch, s)
-	}
-	return w.hit, ""
+	return false
 }
 
-func (w *walker) value() error {
-	tok, err := w.dec.ReadToken()
+// read reads the value that comes next.
+func (w *walker) read() error {
+	switch kind := w.dec.PeekKind(); kind {
+	case '{', '[':
+		if _, err := w.dec.ReadToken(); err != nil {
+			return err
+		}
+		if w.dec.StackDepth() > maxDepth {
+			return errDeep
+		}
+		w.value = append(w.value[:0], notText...)
+		w.seen(kind)
+		if kind == '{' {
+			return w.object()
+		}
+		return w.array()
+	default:
+		if err := w.scalar(); err != nil {
+			return err
+		}
+		w.seen(kind)
+		return nil
+	}
+}
+
+// scalar reads a value without members and keeps its text.
+func (w *walker) scalar() error {
+	raw, err := w.dec.ReadValue()
 	if err != nil {
 		return err
 	}
-	if w.dec.StackDepth() > maxDepth {
-		return errDeep
+	switch raw.Kind() {
+	case '"':
+		w.value, err = jsontext.AppendUnquote(w.value[:0], raw)
+	case 'n':
+		w.value = append(w.value[:0], notText...)
+	default:
+		w.value = append(w.value[:0], raw...)
 	}
-	w.seen(tok)
-	switch tok.Kind() {
-	case '{':
-		return w.object()
-	case '[':
-		return w.array()
-	}
-	return nil
+	return err
 }
 
 func (w *walker) object() error {
 	for w.dec.PeekKind() == '"' {
-		tok, err := w.dec.ReadToken()
+		raw, err := w.dec.ReadValue()
 		if err != nil {
 			return err
 		}
-		name := tok.String()
-		if len(w.path) == 0 {
-			w.top = append(w.top, name)
-		}
-		w.path = append(w.path, name)
-		if err := w.value(); err != nil {
+		start := len(w.names)
+		if w.names, err = jsontext.AppendUnquote(w.names, raw); err != nil {
 			return err
 		}
-		w.path = w.path[:len(w.path)-1]
+		if len(w.ends) == 0 {
+			if w.members++; w.members == 1 {
+				w.first = append(w.first[:0], w.names...)
+			}
+		}
+		if err := w.below(start); err != nil {
+			return err
+		}
 	}
 	_, err := w.dec.ReadToken()
 	return err
 }
 
 func (w *walker) array() error {
-	for i := 0; ; i++ {
+	for {
 		if k := w.dec.PeekKind(); k == ']' || k == 0 {
 			_, err := w.dec.ReadToken()
 			return err
 		}
-		if len(w.path) == 0 {
-			w.patch = append(w.patch, nil)
-		}
-		w.path = append(w.path, strconv.Itoa(i))
-		if err := w.value(); err != nil {
+		if err := w.below(len(w.names)); err != nil {
 			return err
 		}
-		w.path = w.path[:len(w.path)-1]
-	}
-}
-
-// seen tests the conditions against the value that starts here.
-func (w *walker) seen(tok jsontext.Token) {
-	if len(w.path) == 2 && len(w.patch) > 0 && tok.Kind() == '"' {
-		last := len(w.patch) - 1
-		w.patch[last] = append(w.patch[last], patchMember{w.path[1], tok.String()})
-	}
-	if w.op == nil || w.hit != nil {
-		return
-	}
-	for i := range w.op.refuse {
-		c := &w.op.refuse[i]
-		if c.place == inBody && pathMatches(c.path, w.path) && c.holds(text(tok), w.subject) {
-			w.hit = c
-			return
+		if len(w.ends) == 0 {
+			w.endPatch()
 		}
 	}
 }
 
-// text gives a scalar as its text. A list or object where a scalar belongs has none, so that it is no project's id and no
-// spelling of false.
-func text(tok jsontext.Token) string {
-	switch tok.Kind() {
-	case '"', '0', 't', 'f':
-		return tok.String()
-	}
-	return "\x00"
+// below reads a member or element; the names up to start lead to what holds it.
+func (w *walker) below(start int) error {
+	w.ends = append(w.ends, len(w.names))
+	err := w.read()
+	w.ends, w.names = w.ends[:len(w.ends)-1], w.names[:start]
+	return err
 }
 
-func pathMatches(pattern, path []string) bool {
-	if len(pattern) != len(path) {
-		return false
+// name gives the i-th name on the way to where we are.
+func (w *walker) name(i int) []byte {
+	start := 0
+	if i > 0 {
+		start = w.ends[i-1]
 	}
-	for i, p := range pattern {
-		prefix, glob := strings.CutSuffix(p, "*")
-		if glob && !strings.HasPrefix(path[i], prefix) || !glob && p != path[i] {
+	return w.names[start:w.ends[i]]
+}
+
+// seen tests the conditions on the value that was read or starts here.
+func (w *walker) seen(kind jsontext.Kind) {
+	if len(w.ends) == 2 && len(w.name(0)) == 0 {
+		w.seenPatch(kind)
+	}
+	for _, c := range w.conds {
+		if c.place == inBody && len(c.path) == len(w.ends) && w.at(c.path) && c.holds(string(w.value), w.subject) {
+			w.hits = append(w.hits, c)
+		}
+	}
+}
+
+func (w *walker) at(path []string) bool {
+	for i, p := range path {
+		name := w.name(i)
+		if n := len(p) - 1; n >= 0 && p[n] == '*' {
+			if len(name) < n || string(name[:n]) != p[:n] {
+				return false
+			}
+		} else if string(name) != p {
 			return false
 		}
 	}
 	return true
 }
 
-// inspectPatch looks for elements of a JSON patch that touch a member which a condition names. Whatever member of an element
-// holds the pointer counts: Glance's first patch format had it under the operation's name.
-func (o *Operation) inspectPatch(patch [][]patchMember, s subject) *condition {
-	for i := range o.refuse {
-		c := &o.refuse[i]
-		if c.place != inPatch {
-			continue
-		}
-		for _, element := range patch {
-			if c.touches(element, s) {
-				return c
-			}
+// seenPatch notes a member of an element of a JSON patch. Whatever member holds the pointer counts: Glance's first patch format had
+// it under the operation's name.
+func (w *walker) seenPatch(kind jsontext.Kind) {
+	switch name := w.name(1); {
+	case string(name) == "value":
+		w.patch.value = string(w.value)
+		return
+	case string(name) == "from":
+		w.patch.from = true
+	}
+	if kind != '"' {
+		return
+	}
+	for _, c := range w.conds {
+		if c.place == inPatch && pointsAt(string(w.value), c.path[0]) {
+			w.patch.touched = append(w.patch.touched, c)
 		}
 	}
-	return nil
 }
 
-func (c *condition) touches(element []patchMember, s subject) bool {
-	touched, value := false, "\x00"
-	for _, m := range element {
-		if m.name == "value" {
-			value = m.value
-		} else {
-			touched = touched || pointsAt(m.value, c.path[0])
+// endPatch tests the conditions on patches at the end of an element.
+func (w *walker) endPatch() {
+	value := w.patch.value
+	if value == "" {
+		value = notText
+	}
+	for _, c := range w.patch.touched {
+		if w.patch.from || c.holds(value, w.subject) {
+			w.hits = append(w.hits, c)
 		}
 	}
-	return touched && c.holds(value, s)
+	w.patch = patchElement{touched: w.patch.touched[:0]}
 }
 
 // pointsAt reports whether a JSON pointer (RFC 6901) leads to member or below it.

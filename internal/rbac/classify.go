@@ -13,16 +13,27 @@ func (t *Table) Classify(req Request) Decision {
 	if r == nil {
 		return Decision{Verdict: Unknown, Project: project}
 	}
-	d := r.choose(req)
+	if routed(req.Target.service) && isForm(req.Header) {
+		return Decision{Verdict: Malformed, Project: project, Reason: "the body must not be a form; send application/json"}
+	}
+	d := r.judge(&req)
 	d.Project = project
-	if d.Operation == nil {
-		return d
-	}
-	if d.Operation.Access != Public && foreign && req.Project != "" {
+	if d.Operation != nil && d.Operation.Access != Public && foreign && req.Project != "" {
 		d.Verdict, d.Field = OtherProject, "the path"
-		return d
 	}
-	return d.Operation.judge(req, d)
+	return d
+}
+
+// routed reports whether the service's router takes another method from a form in the body (routes.middleware).
+func routed(s Service) bool { return s != ObjectStore && s != AITraining }
+
+func isForm(header map[string][]string) bool {
+	for _, v := range header["Content-Type"] {
+		if containsFold(v, "application/x-www-form-urlencoded") || containsFold(v, "multipart/form-data") {
+			return true
+		}
+	}
+	return false
 }
 
 // find walks the path. It gives the project that the path names first, and whether it names any other than own.
@@ -41,7 +52,7 @@ func (t *Table) find(target Target, own string) (n *node, project string, foreig
 		seg, rest = seg[:end], seg[end:]
 		next := n.literals[seg]
 		if next == nil {
-			next = n.below(seg)
+			next = n.below(seg, target.service)
 			if next != nil && next.isProj {
 				id := seg[len(next.project):]
 				foreign = foreign || id != own
@@ -58,20 +69,20 @@ func (t *Table) find(target Target, own string) (n *node, project string, foreig
 	return n, project, foreign
 }
 
-// below gives the parameter's node if seg can be its value. What has a format suffix, or is a literal sibling with any suffix, is
-// not: some services take the suffix off and would read another call.
-func (n *node) below(seg string) *node {
+// below gives the parameter's node if seg can be its value. What is a literal sibling with any suffix is not, nor, in the services
+// that take a format off the end, what has one: they would read another call.
+func (n *node) below(seg string, s Service) *node {
 	m := n.param
 	if m == nil || m.isProj && !strings.HasPrefix(seg, m.project) {
 		return nil
 	}
-	if m.rest {
+	if m.rest || s == ObjectStore {
 		return m
 	}
 	if dot := strings.IndexByte(seg, '.'); dot > 0 && n.literals[seg[:dot]] != nil {
 		return nil
 	}
-	if hasSuffixFold(seg, ".json") || hasSuffixFold(seg, ".xml") {
+	if (s == Volume || s == Network) && (hasSuffixFold(seg, ".json") || hasSuffixFold(seg, ".xml")) {
 		return nil
 	}
 	return m
@@ -93,89 +104,122 @@ func (n *node) route(method string) *route {
 	return nil
 }
 
-// choose finds the line that is meant.
-func (r *route) choose(req Request) Decision {
+// judge finds the line that is meant and applies what it refuses and drops.
+func (r *route) judge(req *Request) Decision {
+	s := req.subject()
+	op, outside := r.outside(req, s)
+	if !outside || op != nil && op.refusesInBody() {
+		return r.judgeBody(req, s, op)
+	}
+	if op == nil {
+		return Decision{Verdict: Unknown}
+	}
+	return op.judge(req, s, nil)
+}
+
+// outside finds the line that is meant as far as it can without the body: false says that it cannot.
+func (r *route) outside(req *Request, s subject) (op *Operation, known bool) {
 	if r.actions != nil {
-		return r.action(req)
+		return nil, false
 	}
 	for _, op := range r.ops {
-		if op.meant(req) {
-			return Decision{Verdict: Judged, Operation: op}
+		inBody := false
+		if op.meant(req, s, nil, &inBody) {
+			return op, !inBody
+		}
+	}
+	return nil, true
+}
+
+// judgeBody judges by the body. Op is the line that is meant, if that is known already.
+func (r *route) judgeBody(req *Request, s subject, op *Operation) Decision {
+	if !req.HasBody {
+		if r.actions != nil {
+			op = nil
+		}
+		return Decision{Verdict: NeedsBody, Operation: op}
+	}
+	w, reason := walk(req.Body, r.inBody, s)
+	defer w.free()
+	if reason != "" {
+		return Decision{Verdict: Malformed, Operation: op, Reason: reason}
+	}
+	if r.actions != nil {
+		return r.judgeAction(req, s, w)
+	}
+	for _, op := range r.ops {
+		if op.meant(req, s, w, nil) {
+			return op.judge(req, s, w)
 		}
 	}
 	return Decision{Verdict: Unknown}
 }
 
-func (o *Operation) meant(req Request) bool {
+// judgeAction finds the line by the body's only member.
+func (r *route) judgeAction(req *Request, s subject, w *walker) Decision {
+	if w.members != 1 {
+		return Decision{Verdict: Malformed, Reason: "the body must be an object with exactly one member, the action"}
+	}
+	for _, op := range r.actions[string(w.first)] {
+		if op.meant(req, s, w, nil) {
+			return op.judge(req, s, w)
+		}
+	}
+	return Decision{Verdict: Unknown, Field: string(w.first)}
+}
+
+// meant reports whether the conditions of the line hold. Without a walked body those on the body count as held, and inBody says
+// that there are such.
+func (o *Operation) meant(req *Request, s subject, w *walker, inBody *bool) bool {
 	for i := range o.when {
-		if !o.when[i].outside(req) {
+		c := &o.when[i]
+		switch {
+		case c.onBody() && w == nil:
+			*inBody = true
+		case !c.met(req, s, w):
 			return false
 		}
 	}
 	return true
 }
 
-// outside tests a condition on query or header.
-func (c *condition) outside(req Request) bool {
+// met tests the condition on a request whose body, if it matters, has been walked.
+func (c *condition) met(req *Request, s subject, w *walker) bool {
 	switch c.place {
 	case inQuery:
-		return c.inQuery(req.Target.query, req.subject())
+		return c.inQuery(req.Target.query, s)
 	case inHeader:
-		return c.inHeader(req.Header, req.subject())
+		return c.inHeader(req.Header, s)
+	}
+	return w != nil && w.hit(c)
+}
+
+func (o *Operation) refusesInBody() bool {
+	for i := range o.refuse {
+		if o.refuse[i].onBody() {
+			return true
+		}
 	}
 	return false
 }
 
-// action finds the line by the body's only member.
-func (r *route) action(req Request) Decision {
-	if !req.HasBody {
-		return Decision{Verdict: NeedsBody}
-	}
-	name, reason := onlyMember(req.Body)
-	if reason != "" {
-		return Decision{Verdict: Malformed, Reason: reason}
-	}
-	op := r.actions[name]
-	if op == nil {
-		return Decision{Verdict: Unknown, Field: name}
-	}
-	return Decision{Verdict: Judged, Operation: op}
-}
-
 // judge applies what the line refuses and drops.
-func (o *Operation) judge(req Request, d Decision) Decision {
+func (o *Operation) judge(req *Request, s subject, w *walker) Decision {
+	d := Decision{Verdict: Judged, Operation: o}
 	for i := range o.refuse {
-		if c := &o.refuse[i]; c.outside(req) {
-			return d.refused(c)
-		}
-	}
-	if o.body {
-		if !req.HasBody {
-			d.Verdict = NeedsBody
+		if c := &o.refuse[i]; c.met(req, s, w) {
+			d.Verdict, d.Field = AdminOnly, c.text
+			if c.test == foreignProject || c.test == foreignAccount {
+				d.Verdict = OtherProject
+			}
 			return d
 		}
-		c, reason := o.inspect(req.Body, req.subject())
-		if reason != "" {
-			d.Verdict, d.Reason = Malformed, reason
-			return d
-		}
-		if c != nil {
-			return d.refused(c)
-		}
 	}
-	d.Query, d.Dropped = without(req.Target.query, o.drop, req.subject())
+	d.Query, d.Dropped = without(req.Target.query, o.drop, s)
 	return d
 }
 
 func (r *Request) subject() subject {
 	path := r.Target.path
 	return subject{r.Project, path[strings.LastIndexByte(path, '/')+1:]}
-}
-
-func (d Decision) refused(c *condition) Decision {
-	d.Verdict, d.Field = AdminOnly, c.text
-	if c.test == foreignProject || c.test == foreignAccount {
-		d.Verdict = OtherProject
-	}
-	return d
 }

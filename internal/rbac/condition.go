@@ -2,14 +2,17 @@ package rbac
 
 import (
 	"fmt"
+	"net/textproto"
 	"strings"
 )
 
 // A condition is one test on a request, written as in the data files: see operations/README.md.
 type condition struct {
-	text  string   // as it is shown in a refusal: server.host, ?all_tenants, X-Copy-From-Account
+	word  string   // as it is written
+	text  string   // as it is shown in a refusal: server.host, all_tenants, X-Copy-From-Account
 	place place    // where to look
 	name  string   // of the parameter or header
+	glob  bool     // name is only how the header's begins
 	path  []string // of the member in the body; "*" is any, a final * a prefix
 	test  test
 	value string
@@ -40,7 +43,7 @@ type subject struct{ project, segment string }
 
 // parseCondition reads a condition without its leading mark. One word may stand for two conditions: a[s].b is a.b and as.*.b.
 func parseCondition(word string) ([]condition, error) {
-	c := condition{}
+	c := condition{word: word}
 	rest := word
 	switch {
 	case strings.HasPrefix(word, "?"):
@@ -70,15 +73,20 @@ func parseCondition(word string) ([]condition, error) {
 		}
 		rest = rest[:i]
 	}
-	if rest == "" {
+	if rest == "" || rest == "*" {
 		return nil, fmt.Errorf("condition %q names nothing", word)
 	}
 	return c.named(rest), nil
 }
 
 func (c condition) named(name string) []condition {
-	if c.place == inQuery || c.place == inHeader {
+	switch c.place {
+	case inQuery:
 		c.name, c.text = name, name
+		return []condition{c}
+	case inHeader:
+		c.name, c.glob = strings.CutSuffix(name, "*")
+		c.name, c.text = textproto.CanonicalMIMEHeaderKey(c.name), textproto.CanonicalMIMEHeaderKey(name)
 		return []condition{c}
 	}
 	if one, field, ok := strings.Cut(name, "[s]."); ok {
@@ -140,14 +148,51 @@ func (c *condition) inQuery(query string, s subject) bool {
 	return false
 }
 
-// inHeader tests every value of a header.
+// inHeader tests every value of a header, or of all whose names begin alike.
 func (c *condition) inHeader(header map[string][]string, s subject) bool {
-	for _, v := range header[c.name] {
-		if c.holds(decoded(strings.TrimSpace(v)), s) {
+	if !c.glob {
+		return c.inValues(header[c.name], s)
+	}
+	for name, values := range header {
+		if strings.HasPrefix(name, c.name) && c.inValues(values, s) {
 			return true
 		}
 	}
 	return false
+}
+
+func (c *condition) inValues(values []string, s subject) bool {
+	for _, v := range values {
+		v = decoded(strings.TrimSpace(v))
+		if c.test == contains && containsFold(v, c.value) || c.test != contains && c.holds(v, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// containsFold reports whether s holds sub, which is in lower case, in any case of letters.
+func containsFold(s, sub string) bool {
+	for i := 0; i+len(sub) <= len(s); i++ {
+		if strings.EqualFold(s[i:i+len(sub)], sub) {
+			return true
+		}
+	}
+	return false
+}
+
+// matches reports whether a member's path is one that the condition names.
+func (c *condition) matches(path []string) bool {
+	if len(c.path) != len(path) {
+		return false
+	}
+	for i, p := range c.path {
+		prefix, glob := strings.CutSuffix(p, "*")
+		if glob && !strings.HasPrefix(path[i], prefix) || !glob && p != path[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // escapedEqual reports whether a raw query name decodes to want.

@@ -1,21 +1,70 @@
 package rbac
 
+import "strings"
+
 // An Operation is one call of an OpenStack API, as the service's own policy names it. It is immutable.
 type Operation struct {
 	Service Service
 	Method  string // HEAD is judged as GET unless the table says otherwise
 	Path    string // template below the version prefix, e.g. /servers/{id}/action
 	Action  string // of an action in the body, its key: createImage; "" for everything else
-	Rule    string // the service's policy rule: os_compute_api:servers:create
 	Access  Access
 	Roles   Roles // with ByRole: any one of them suffices
+	// Rule is the service's policy rule: os_compute_api:servers:create. "" if it has none.
+	Rule string
+	// OldRules are other names that releases since Zed had for Rule.
+	OldRules []string
+	// SharedRule says that other operations' lines settle who has Rule: the service enforces it here, too.
+	SharedRule bool
 	// Anonymous says that a request without a token is forwarded as if the call were Public, for the service itself to judge.
 	Anonymous bool
+	// Prefixes are what may stand before Path: "/v2.1/{project}", "/v2.1".
+	Prefixes []string
+	// Source is the file and line that says so: nova.txt:42.
+	Source string
 
-	when   []condition // what must hold for the line to be meant
-	refuse []condition // what makes the call the administrator's
-	drop   []condition // query parameters that are taken out before forwarding
-	body   bool        // refuse has conditions on the body
+	when     []condition // what must hold for the line to be meant
+	refuse   []condition // what makes the call the administrator's
+	drop     []condition // query parameters that are taken out before forwarding
+	override bool        // may widen what another file says
+}
+
+// Name gives the rule, or, where there is none, method and path.
+func (o *Operation) Name() string {
+	switch {
+	case o.Rule != "":
+		return o.Rule
+	case o.Action != "":
+		return o.Method + " " + o.Path + " " + o.Action
+	}
+	return o.Method + " " + o.Path
+}
+
+// Conditions gives what tells the operation from others on its path, what is refused whatever the roles, and what is taken out of
+// the query, as they are written in the table.
+func (o *Operation) Conditions() (when, refused, dropped []string) {
+	return texts(o.when), texts(o.refuse), texts(o.drop)
+}
+
+func texts(cs []condition) []string {
+	var out []string
+	for i := range cs {
+		if w := cs[i].word; len(out) == 0 || out[len(out)-1] != w {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// Refuses reports whether a member of a body, e.g. port.binding:host_id, is refused in this call whatever its value.
+func (o *Operation) Refuses(member string) bool {
+	path := strings.Split(member, ".")
+	for i := range o.refuse {
+		if c := &o.refuse[i]; c.place == inBody && c.test == present && c.matches(path) {
+			return true
+		}
+	}
+	return false
 }
 
 // Access is who may do an operation.
@@ -62,6 +111,23 @@ const (
 	OtherProject                // Decision.Field names a project that is not the token's
 	Malformed                   // the body is not what the service would read alike: Decision.Reason
 )
+
+// String gives the verdict as logs and explanations show it.
+func (v Verdict) String() string {
+	switch v {
+	case Judged:
+		return "judged"
+	case NeedsBody:
+		return "needs body"
+	case AdminOnly:
+		return "administrator's field"
+	case OtherProject:
+		return "another project"
+	case Malformed:
+		return "malformed"
+	}
+	return "unknown operation"
+}
 
 // A Decision is the outcome of Classify. The zero value refuses.
 type Decision struct {

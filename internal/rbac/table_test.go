@@ -218,9 +218,19 @@ func TestLinesThatAreRefused(t *testing.T) {
 		"a project that is an id":   "GET /x/{id} rule any\nGET /x/{project} rule any",
 		"an id that is a project":   "GET /x/{project} rule any\nGET /x/{id} rule any",
 		"roles and nobody together": "GET /x rule compute_read nobody",
+		"nobody and roles together": "GET /x rule nobody compute_read",
+		"two actions":               "POST /x [a] [b] rule any",
+		"an action without a body":  "GET /x [a] rule any",
+		"a member without a body":   "DELETE /x [.a] rule any",
+		"nothing that tells":        "POST /x [] rule any",
+		"an action beside none":     "POST /x [a] rule any\nPOST /x rule any",
+		"a method in small letters": "get /x rule any",
+		"a path without a slash":    "GET x rule any",
+		"a prefix without a slash":  "prefix v2.1",
+		"an unknown service":        "service identity",
 	} {
 		tab := &Table{roots: map[Service]*node{}}
-		if err := tab.add(Compute, text); err == nil {
+		if err := tab.add(File{"x.txt", "service compute\n" + text}, nil); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}

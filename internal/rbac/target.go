@@ -20,6 +20,28 @@ func Services() []Service {
 	return []Service{Compute, Volume, Image, Network, ObjectStore, AITraining}
 }
 
+// CatalogType gives the service's type as the service types authority has it and catalogs show it.
+func (s Service) CatalogType() string {
+	if s == Volume {
+		return "block-storage"
+	}
+	return string(s)
+}
+
+// ParseService finds a service by its segment in the gateway's paths or by a type that catalogs have for it.
+func ParseService(name string) (Service, bool) {
+	switch name {
+	case "block-storage", "volumev3":
+		return Volume, true
+	}
+	for _, s := range Services() {
+		if name == string(s) {
+			return s, true
+		}
+	}
+	return "", false
+}
+
 // A Target is a request target in its one canonical spelling: what Classify judges and what may be forwarded, byte for byte.
 // Only ParseTarget makes one.
 type Target struct {
