@@ -1,4 +1,5 @@
-// Package audit says what is recorded: changes, hash-chained, with checkpoints signed by a key that is not in the database.
+// Package audit says what is recorded: changes, hash-chained, with checkpoints signed by a key that is not in the database; and, bounded and
+// without a chain, how calls of OpenStack were judged.
 //
 // A Record carries the hash of the one before it, so that an edited, removed or moved record breaks the chain from there on. Whoever
 // can write the database could compute a new chain; a Checkpoint, signed with a key that the database does not hold, fixes the chain up

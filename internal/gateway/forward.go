@@ -26,7 +26,9 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, c *call) {
 	out.Header["X-User-Id"] = []string{c.bearer.UserID}
 	out.Header["X-User-Name"] = []string{c.bearer.UserName}
 	out.Header["X-Roles"] = []string{roleList(c.roles)}
-	c.next.ServeHTTP(w, out)
+	a := newAnswer(w, requestID(r), s.sample(r, c))
+	c.next.ServeHTTP(a, out)
+	a.begin() // a connection that was taken over has no other beginning
 }
 
 // outgoing makes the request that the cloud gets: the judged target, and no identity from outside.

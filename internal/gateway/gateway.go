@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stackgate/stackgate/internal/audit"
 	"github.com/stackgate/stackgate/internal/iam"
 	"github.com/stackgate/stackgate/internal/rbac"
 	"github.com/stackgate/stackgate/internal/urn"
@@ -29,7 +30,7 @@ type Bearer struct {
 	UserID, UserName string  // as the services are to see them
 }
 
-// Config configures a Server. All function fields but Rights, KnownProject and Now are required.
+// Config configures a Server. Table, Open and Roles are required.
 type Config struct {
 	Table *rbac.Table
 
@@ -39,6 +40,11 @@ type Config struct {
 	Roles func(ctx context.Context, b Bearer, addr netip.Addr) (rbac.Roles, error)
 	// Rights gives the rights that grant a role, cheapest first, to explain refusals.
 	Rights func(role rbac.Role) []iam.Action
+	// Held gives the rights that the bearer has on the token's project now, to explain refusals. nil: nobody can say.
+	Held func(ctx context.Context, b Bearer, addr netip.Addr) ([]iam.Action, error)
+	// Record keeps a decision to be looked up: every refusal of somebody we know, and one in Sample grants (0: none). It must not wait.
+	Record func(audit.Decision)
+	Sample uint32
 	// KnownProject reports whether calls without a token may be forwarded for a project. nil: for none.
 	KnownProject func(id string) bool
 
@@ -62,6 +68,12 @@ func New(c Config) (*Server, error) {
 	}
 	if c.Rights == nil {
 		c.Rights = func(rbac.Role) []iam.Action { return nil }
+	}
+	if c.Held == nil {
+		c.Held = func(context.Context, Bearer, netip.Addr) ([]iam.Action, error) { return nil, iam.Unavailable }
+	}
+	if c.Record == nil {
+		c.Record, c.Sample = func(audit.Decision) {}, 0
 	}
 	if c.KnownProject == nil {
 		c.KnownProject = func(string) bool { return false }
@@ -89,6 +101,7 @@ func ServicePath(region, catalogType string) (path string, ok bool) {
 
 // A call is one request on its way.
 type call struct {
+	region   string
 	service  rbac.Service
 	next     http.Handler
 	target   rbac.Target
@@ -96,6 +109,7 @@ type call struct {
 	token    string // "" if the request has none
 	bearer   Bearer
 	roles    rbac.Roles
+	rights   []iam.Action // with a refusal, if they can be known
 	body     []byte
 	hasBody  bool
 	account  string // Swift: the account segment, for its realm
@@ -150,7 +164,7 @@ func (s *Server) locate(r *http.Request, c *call) error {
 	if c.next == nil {
 		return &problem{status: http.StatusNotFound, message: "There is no such region or service."}
 	}
-	c.service = service
+	c.region, c.service = region, service
 	target, reason := rbac.ParseTarget(service, raw)
 	if reason != "" {
 		return badRequest(reason)
@@ -199,7 +213,7 @@ func (s *Server) authenticate(r *http.Request, c *call) error {
 	}
 	web.EventOf(r.Context()).Caller = string(c.bearer.Identity)
 	if c.bearer.Token.Project == "" {
-		return &problem{status: http.StatusForbidden, decision: "no project",
+		return &problem{status: http.StatusForbidden, decision: audit.NoProject,
 			message: "The token is not scoped to a project. Ask for one with a project as its scope."}
 	}
 	if c.roles, err = s.c.Roles(r.Context(), c.bearer, web.ClientAddr(r)); err != nil {
@@ -218,10 +232,10 @@ func (s *Server) judge(w http.ResponseWriter, r *http.Request, c *call) error {
 		c.classify(s.c.Table, r)
 	}
 	if c.decision.Allows(c.roles) {
-		web.EventOf(r.Context()).Decision = "granted"
+		web.EventOf(r.Context()).Decision = string(audit.Granted)
 		return nil
 	}
-	return s.refusal(c)
+	return s.refusal(r, c)
 }
 
 // readBody reads the whole body once and puts the same bytes back for the service.
@@ -243,8 +257,8 @@ func (s *Server) forwardOpen(w http.ResponseWriter, r *http.Request, c *call) er
 	if p := c.decision.Project; p != "" && !s.c.KnownProject(p) {
 		return &problem{status: http.StatusUnauthorized, decision: "unknown project"}
 	}
-	web.EventOf(r.Context()).Decision = "open"
-	c.next.ServeHTTP(w, c.outgoing(r, r.Context()))
+	web.EventOf(r.Context()).Decision = string(audit.Open)
+	c.next.ServeHTTP(newAnswer(w, requestID(r), nil), c.outgoing(r, r.Context()))
 	return nil
 }
 

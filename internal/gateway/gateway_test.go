@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stackgate/stackgate/internal/audit"
 	"github.com/stackgate/stackgate/internal/iam"
 	"github.com/stackgate/stackgate/internal/rbac"
 	"github.com/stackgate/stackgate/internal/urn"
@@ -87,6 +88,29 @@ type world struct {
 	roles map[string]rbac.Roles // by token
 	opens int
 	fail  error
+	kept  []audit.Decision
+	held  map[string][]iam.Action // rights by token
+}
+
+func (w *world) rightsOf(_ context.Context, b Bearer, _ netip.Addr) ([]iam.Action, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.held[strings.TrimRight(string(b.Token.AuditID[:]), "\x00")], w.fail
+}
+
+func (w *world) record(d audit.Decision) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.kept = append(w.kept, d)
+}
+
+// decisions gives what was recorded since the call before.
+func (w *world) decisions() []audit.Decision {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	kept := w.kept
+	w.kept = nil
+	return kept
 }
 
 func (w *world) open(_ context.Context, token string) (Bearer, error) {
@@ -117,7 +141,8 @@ func (w *world) set(token string, roles rbac.Roles) {
 
 func newWorld(t testing.TB) *world {
 	w := &world{upstream: newUpstream(t), roles: map[string]rbac.Roles{
-		"all": rbac.AllRoles, "none": 0, "reader": rbac.RolesOf(rbac.ComputeRead, rbac.ImageRead, rbac.VolumeRead, rbac.NetworkRead)}}
+		"all": rbac.AllRoles, "none": 0, "reader": rbac.RolesOf(rbac.ComputeRead, rbac.ImageRead, rbac.VolumeRead, rbac.NetworkRead)},
+		held: map[string][]iam.Action{"reader": {"publicCloudProject:openstack:infrastructureSupervisor"}}}
 	w.serve(t, func(s rbac.Service) http.Handler {
 		h, err := NewProxy(ProxyConfig{Service: s, URL: "http://" + w.addr})
 		if err != nil {
@@ -138,7 +163,7 @@ func (w *world) serve(t testing.TB, cloud func(rbac.Service) http.Handler) {
 	for _, s := range rbac.Services() {
 		region[s] = cloud(s)
 	}
-	g, err := New(Config{Table: table, Open: w.open, Roles: w.rolesOf, Rights: iam.CheapestRights,
+	g, err := New(Config{Table: table, Open: w.open, Roles: w.rolesOf, Rights: iam.CheapestRights, Held: w.rightsOf, Record: w.record, Sample: 1,
 		KnownProject: func(id string) bool { return id == projectA },
 		Clouds:       map[string]map[rbac.Service]http.Handler{"GRA1": region, "GRA": region},
 		IdentityURL:  "https://id.example/v3", Recheck: 5 * time.Millisecond})

@@ -60,7 +60,7 @@ func (c ProxyConfig) badGateway(w http.ResponseWriter, r *http.Request, err erro
 	}
 	e := web.EventOf(r.Context())
 	e.Err = fmt.Errorf("forward: %w", err)
-	writeProblem(w, r, c.Service, &problem{status: http.StatusBadGateway}, c.Now().Unix())
+	writeProblem(w, r, c.Service, &problem{status: http.StatusBadGateway}, idsOf(r, c.Service, c.Now().Unix()))
 }
 
 func newTransport(conns int) *http.Transport {

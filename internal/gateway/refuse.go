@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/stackgate/stackgate/internal/audit"
 	"github.com/stackgate/stackgate/internal/iam"
 	"github.com/stackgate/stackgate/internal/rbac"
 	"github.com/stackgate/stackgate/internal/web"
@@ -20,23 +22,31 @@ import (
 type problem struct {
 	status   int
 	message  string // for the client; "" is the status's usual sentence
-	rule     string // with 403: the service's policy rule
-	role     string // with 403: the least role that would do; "none" if there is none
-	right    iam.Action
-	decision string // for the log
+	rule     string // with 403: the operation's name
+	clause   string // with rule: what follows the service's own words for a policy refusal, a sentence but for its first letter
+	role     string // with 403: the least role that would do; "any", or "none" if there is none
+	right    string // with 403: the right that gives it at the least cost; "any", or "none"
+	decision audit.Verdict
 }
 
-func (p *problem) Error() string { return fmt.Sprintf("%d %s", p.status, p.message) }
+func (p *problem) Error() string { return fmt.Sprintf("%d %s", p.status, p.sentence()) }
+
+// sentence is the message without the service's own words.
+func (p *problem) sentence() string {
+	if p.clause != "" {
+		return upperFirst(p.clause)
+	}
+	return p.message
+}
 
 func badRequest(reason string) *problem {
-	return &problem{status: http.StatusBadRequest, decision: "malformed",
-		message: strings.ToUpper(reason[:1]) + reason[1:] + "."}
+	return &problem{status: http.StatusBadRequest, decision: audit.Malformed, message: upperFirst(reason) + "."}
 }
 
 // refusal explains why judge said no.
-func (s *Server) refusal(c *call) *problem {
+func (s *Server) refusal(r *http.Request, c *call) *problem {
 	d := c.decision
-	p := &problem{status: http.StatusForbidden, role: "none"}
+	p := &problem{status: http.StatusForbidden}
 	if d.Operation != nil {
 		p.rule = d.Operation.Name()
 	}
@@ -44,37 +54,65 @@ func (s *Server) refusal(c *call) *problem {
 	case rbac.Malformed:
 		return badRequest(d.Reason)
 	case rbac.AdminOnly:
-		p.decision = "administrator's field"
-		p.message = fmt.Sprintf("%s is the cloud administrator's to set; no right opens it. Leave it out.", d.Field)
+		p.decision = audit.AdministratorField
+		p.clause = fmt.Sprintf("only the cloud administrator may set %s; leave it out.", d.Field)
 	case rbac.OtherProject:
-		p.decision = "another project"
-		p.message = fmt.Sprintf("%s names a project that is not the token's.", upperFirst(d.Field))
+		p.decision = audit.AnotherProject
+		p.clause = fmt.Sprintf("it names a project that is not the token's, in %s.", d.Field)
 	case rbac.Judged:
-		s.explain(c, p)
+		s.explain(r, c, p)
 	default:
-		p.decision = "unknown operation"
+		p.decision = audit.UnknownOperation
 		p.message = "No rule names this call, so no role permits it."
 	}
 	return p
 }
 
-// explain names the role and the right that would do.
-func (s *Server) explain(c *call, p *problem) {
-	p.decision = "missing role"
+// explain names the role and the right that would do, and the rights that the caller has.
+func (s *Server) explain(r *http.Request, c *call, p *problem) {
+	p.decision = audit.MissingRole
 	switch op := c.decision.Operation; op.Access {
 	case rbac.Nobody:
-		p.message = "This is the cloud administrator's call; no right opens it."
+		p.decision = audit.AdministratorCall
+		p.clause = "it is the cloud administrator's call, which no right opens."
 	case rbac.AnyRole:
-		p.role, p.message = "any", "It needs any role on the project, and there is none."
+		p.role, p.right = anyRole, anyRole
+		p.clause = "needs any role on this project" + s.held(r, c)
 	default:
 		role := op.Roles.Least()
 		p.role = role.String()
-		p.message = fmt.Sprintf("It needs the role %s.", role)
+		p.clause = "needs role " + p.role + " on this project"
 		if rights := s.c.Rights(role); len(rights) > 0 {
-			p.right = rights[0]
-			p.message = fmt.Sprintf("It needs the role %s, which the right %s gives.", role, p.right)
+			p.right = string(rights[0])
+			p.clause += ", which the right " + p.right + " grants"
 		}
+		p.clause += s.held(r, c)
 	}
+}
+
+// anyRole stands where every role would do.
+const anyRole = "any"
+
+// held ends a sentence with the rights that the caller has on the project, if they can be known. They are asked for when a call is refused, and
+// only then.
+func (s *Server) held(r *http.Request, c *call) string {
+	rights, err := s.c.Held(r.Context(), c.bearer, web.ClientAddr(r))
+	if err != nil {
+		return "."
+	}
+	c.rights = rights
+	if len(rights) == 0 {
+		return "; this account has no right on this project."
+	}
+	names := make([]string, len(rights))
+	for i, a := range rights {
+		names[i] = string(a[strings.LastIndexByte(string(a), ':')+1:])
+	}
+	last := len(names) - 1
+	if last == 0 {
+		return "; this account has " + names[0] + "."
+	}
+	return "; this account has " + strings.Join(names[:last], ", ") + " and " + names[last] + "."
 }
 
 func upperFirst(s string) string {
@@ -88,36 +126,33 @@ func upperFirst(s string) string {
 func (s *Server) writeError(w http.ResponseWriter, r *http.Request, c *call, err error) {
 	p := s.problemOf(r, err)
 	e := web.EventOf(r.Context())
-	e.Decision = p.decision
+	e.Decision = string(p.decision)
 	h := w.Header()
 	if p.status == http.StatusForbidden {
-		h.Set("X-Stackgate-Missing-Role", p.role)
-		if p.right != "" {
-			h.Set("X-Stackgate-Rights", string(p.right))
-		}
+		h.Set("X-Stackgate-Missing-Role", cmp.Or(p.role, "none"))
+		h.Set("X-Stackgate-Rights", cmp.Or(p.right, "none"))
 	}
 	if p.status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", s.challenge(c))
 	}
-	s.write(w, r, c.service, p)
+	ids := idsOf(r, c.service, s.c.Now().Unix())
+	s.recordRefusal(r, c, p, ids)
+	writeProblem(w, r, c.service, p, ids)
 }
 
 // problemOf is the table from kinds of errors to statuses.
 func (s *Server) problemOf(r *http.Request, err error) *problem {
 	switch p := err.(type) {
 	case *problem:
-		if p.status == http.StatusForbidden && p.role == "" {
-			p.role = "none"
-		}
 		return p
 	case *web.Error:
-		return &problem{status: p.Status, message: p.Message, decision: "malformed"}
+		return &problem{status: p.Status, message: p.Message, decision: audit.Malformed}
 	}
 	status := statusOf(iam.KindOf(err))
 	if status >= http.StatusInternalServerError {
 		web.EventOf(r.Context()).Err = err
 	}
-	return &problem{status: status, decision: http.StatusText(status), role: "none"}
+	return &problem{status: status, decision: audit.Verdict(http.StatusText(status))}
 }
 
 func statusOf(k iam.Kind) int {
@@ -147,23 +182,31 @@ func (s *Server) challenge(c *call) string {
 	return `Keystone uri="` + s.c.IdentityURL + `"`
 }
 
-func (s *Server) write(w http.ResponseWriter, r *http.Request, service rbac.Service, p *problem) {
-	writeProblem(w, r, service, p, s.c.Now().Unix())
+// ids are what an answer of our own can be found by.
+type ids struct {
+	own   string
+	other string // Swift's transaction id, else own
+}
+
+func idsOf(r *http.Request, service rbac.Service, unix int64) ids {
+	id := requestID(r)
+	if service != rbac.ObjectStore {
+		return ids{id, id}
+	}
+	trans := transID(unix)
+	web.EventOf(r.Context()).Add(slog.String("trans_id", trans))
+	return ids{id, trans}
 }
 
 // writeProblem answers in the shape that the service's own errors have.
-func writeProblem(w http.ResponseWriter, r *http.Request, service rbac.Service, p *problem, unix int64) {
+func writeProblem(w http.ResponseWriter, r *http.Request, service rbac.Service, p *problem, id ids) {
 	h := w.Header()
-	id := requestID(r)
-	h.Set("X-Stackgate-Request-Id", id)
-	h.Set("X-Openstack-Request-Id", id)
+	h.Set(requestIDHeader, id.own)
+	h.Set("X-Openstack-Request-Id", id.other)
 	var body string
 	switch service {
 	case rbac.ObjectStore:
-		trans := transID(unix)
-		h.Set("X-Trans-Id", trans)
-		h.Set("X-Openstack-Request-Id", trans)
-		web.EventOf(r.Context()).Add(slog.String("trans_id", trans))
+		h.Set("X-Trans-Id", id.other)
 		h.Set("Content-Type", "text/html; charset=UTF-8")
 		body = swiftBody(p)
 	case rbac.Image:
@@ -171,7 +214,7 @@ func writeProblem(w http.ResponseWriter, r *http.Request, service rbac.Service, 
 		body = glanceBody(p)
 	default:
 		if service == rbac.Compute {
-			h.Set("X-Compute-Request-Id", id)
+			h.Set("X-Compute-Request-Id", id.own)
 		}
 		h.Set("Content-Type", "application/json")
 		body = jsonBody(service, p)
@@ -223,22 +266,18 @@ func glanceBody(p *problem) string {
 
 // policySentence gives the message with the service's own words for a policy refusal in front.
 func policySentence(service rbac.Service, p *problem) string {
-	text := p.message
-	if text == "" {
-		text = usualSentence(p.status)
-	}
-	if p.status != http.StatusForbidden || p.rule == "" {
-		return text
+	if p.clause == "" {
+		return cmp.Or(p.message, usualSentence(p.status))
 	}
 	switch service {
 	case rbac.Image:
-		return "You are not authorized to complete " + p.rule + " action. " + text
+		return "You are not authorized to complete " + p.rule + " action. " + p.sentence()
 	case rbac.Network:
-		return "rule:" + p.rule + " is disallowed by policy. " + text
+		return "rule:" + p.rule + " is disallowed by policy: " + p.clause
 	case rbac.AITraining:
-		return text
+		return p.sentence()
 	}
-	return "Policy doesn't allow " + p.rule + " to be performed. " + text
+	return "Policy doesn't allow " + p.rule + " to be performed: " + p.clause
 }
 
 func usualSentence(status int) string {
