@@ -73,7 +73,8 @@ func TestRuleWords(t *testing.T) {
 	tab := lines(t, Compute, `GET /a new|old|older any
 GET /b ~shared any
 POST /c [go] - any
-GET /d !?x -?y [?z] - any`)
+GET /d !?x -?y [?z] - any
+GET /e - image_manage image_read`)
 	ops := tab.Operations()
 	if o := ops[0]; o.Rule != "new" || !slices.Equal(o.OldRules, []string{"old", "older"}) || o.SharedRule || o.Name() != "new" {
 		t.Errorf("%+v", o)
@@ -82,6 +83,9 @@ GET /d !?x -?y [?z] - any`)
 		t.Errorf("%+v", o)
 	}
 	if o := ops[2]; o.Rule != "" || o.Name() != "POST /c go" {
+		t.Errorf("%+v", o)
+	}
+	if o := ops[4]; o.Rule != "" || o.Roles != RolesOf(ImageManage, ImageRead) {
 		t.Errorf("%+v", o)
 	}
 	when, refused, dropped := ops[3].Conditions()

@@ -114,6 +114,7 @@ func (op *Operation) finish(who int) error {
 	if who == 0 {
 		return errors.New("a line needs a rule and then who may")
 	}
+	op.readRule()
 	if who > 1 || op.Access != ByRole && op.Roles != 0 {
 		return errors.New("any, public and nobody stand alone, roles beside roles")
 	}
@@ -139,9 +140,6 @@ func (op *Operation) word(w string, who *int) error {
 	case op.Rule == "":
 		op.Rule = w
 		return nil
-	}
-	if *who == 0 {
-		op.readRule()
 	}
 	return op.admit(w, who)
 }
