@@ -21,12 +21,12 @@ func TestEveryRefusalOfSomebodyIsRecorded(t *testing.T) {
 	}{
 		{"GET", "/compute/v2.1/servers/detail?name=hidden", "none", audit.MissingRole, "os_compute_api:servers:detail", "",
 			[]string{"compute_manage", "compute_snapshot_manage", "compute_read"}},
-		{"GET", "/compute/v2.1/flavors", "none", audit.MissingRole, "os_compute_api:flavors", "", []string{"any"}},
+		{"GET", "/compute/v2.1/flavors", "none", audit.MissingRole, "GET /flavors", "", []string{"any"}},
 		{"GET", "/network/v2.0/agents", "reader", audit.AdministratorCall, "get_agents", "", nil},
 		{"GET", "/compute/v2.1/servers?all_tenants=1&name=hidden", "reader", audit.AdministratorField, "os_compute_api:servers:index", "all_tenants",
 			[]string{"compute_manage", "compute_snapshot_manage", "compute_read"}},
 		{"GET", "/volume/v3/" + projectB + "/volumes", "reader", audit.AnotherProject, "volume:get_all", "the path", []string{"volume_manage", "volume_read"}},
-		{"GET", "/compute/v2.1/os-cells", "reader", audit.UnknownOperation, "", "", nil},
+		{"GET", "/compute/v2.1/os-nothing", "reader", audit.UnknownOperation, "", "", nil},
 		{"DELETE", "/object-store/v1/AUTH_" + projectA + "/c/o?temp_url=hidden", "reader", audit.MissingRole, "", "", []string{"objectstore_all"}},
 	} {
 		resp, _ := w.ask(t, c.method, "/GRA1"+c.path, "X-Auth-Token: "+c.token)

@@ -162,7 +162,7 @@ func TestCalls(t *testing.T) {
 		{"an account removed", ObjectStore, "DELETE /v1/AUTH_" + P, "", Judged, "", 0},
 		{"a bulk deletion", ObjectStore, "POST /v1/AUTH_" + P + "?bulk-delete", "", Judged, "", RolesOf(ObjectstoreAll)},
 		{"command by a GET", AITraining, "GET /v1/job/1/exec?command=sh", "", Judged, "", RolesOf(AITrainingAll)},
-		{"an unknown path", Compute, "GET /v2.1/os-cells", "", Unknown, "", 0},
+		{"an unknown path", Compute, "GET /v2.1/os-nothing", "", Unknown, "", 0},
 		{"an unknown method", Compute, "TRACE /v2.1/servers", "", Unknown, "", 0},
 		{"a method in other letters", Compute, "get /v2.1/servers", "", Unknown, "", 0},
 		{"upper case", Compute, "GET /V2.1/servers", "", Unknown, "", 0},
