@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -29,6 +30,7 @@ const (
 type upstream struct {
 	mu    sync.Mutex
 	heads []string
+	wires []string // the same, with the body as it was framed
 	addr  string
 }
 
@@ -52,20 +54,40 @@ func newUpstream(t testing.TB) *upstream {
 	return u
 }
 
+// serve keeps the connection, so that what a smuggler hid behind one request is recorded as the next.
 func (u *upstream) serve(c net.Conn) {
 	defer c.Close()
-	in := bufio.NewReader(c)
-	var head strings.Builder
-	req, err := http.ReadRequest(bufio.NewReader(io.TeeReader(in, &head)))
-	if err != nil {
-		return
+	var wire bytes.Buffer
+	in := bufio.NewReader(io.TeeReader(c, &wire))
+	for {
+		req, err := http.ReadRequest(in)
+		if err != nil {
+			return
+		}
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
+			return // broken off: nothing that a service would act upon
+		}
+		raw := string(wire.Next(wire.Len() - in.Buffered()))
+		h, _, _ := strings.Cut(raw, "\r\n\r\n")
+		u.mu.Lock()
+		u.heads, u.wires = append(u.heads, h+"\r\n\r\n"+string(body)), append(u.wires, raw)
+		u.mu.Unlock()
+		answer := "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+		if req.Method != http.MethodHead {
+			answer += "ok"
+		}
+		_, _ = io.WriteString(c, answer)
 	}
-	body, _ := io.ReadAll(req.Body)
-	h, _, _ := strings.Cut(head.String(), "\r\n\r\n")
+}
+
+// arrived gives all that arrived since the call before, as it was framed.
+func (u *upstream) arrived() []string {
 	u.mu.Lock()
-	u.heads = append(u.heads, h+"\r\n\r\n"+string(body))
-	u.mu.Unlock()
-	_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+	defer u.mu.Unlock()
+	w := u.wires
+	u.heads, u.wires = nil, nil
+	return w
 }
 
 // last gives what arrived last, "" if nothing has since the call before.
@@ -76,7 +98,7 @@ func (u *upstream) last() string {
 		return ""
 	}
 	h := u.heads[len(u.heads)-1]
-	u.heads = nil
+	u.heads, u.wires = nil, nil
 	return h
 }
 
