@@ -155,12 +155,7 @@ func TestCalls(t *testing.T) {
 		{"agents", Network, "GET /v2.0/agents", "", Judged, "", 0},
 		{"a topology made by reading", Network, "GET /v2.0/auto-allocated-topology/" + P, "", Judged, "", RolesOf(NetworkManage)},
 		{"a network shared with all", Network, "POST /v2.0/rbac-policies", `{"rbac_policy":{"target_tenant":"*"}}`, AdminOnly, "rbac_policy.target_tenant", 0},
-		{"an account's listing", ObjectStore, "GET /v1/AUTH_" + P + "?format=json", "", Judged, "", RolesOf(ObjectstoreAll)},
 		{"the same with a slash", ObjectStore, "GET /v1/AUTH_" + P + "/", "", Judged, "", RolesOf(ObjectstoreAll)},
-		{"another account", ObjectStore, "GET /v1/AUTH_1e1e", "", OtherProject, "the path", 0},
-		{"another reseller prefix", ObjectStore, "GET /v1/KEY_" + P, "", Unknown, "", 0},
-		{"an account removed", ObjectStore, "DELETE /v1/AUTH_" + P, "", Judged, "", 0},
-		{"a bulk deletion", ObjectStore, "POST /v1/AUTH_" + P + "?bulk-delete", "", Judged, "", RolesOf(ObjectstoreAll)},
 		{"command by a GET", AITraining, "GET /v1/job/1/exec?command=sh", "", Judged, "", RolesOf(AITrainingAll)},
 		{"an unknown path", Compute, "GET /v2.1/os-nothing", "", Unknown, "", 0},
 		{"an unknown method", Compute, "TRACE /v2.1/servers", "", Unknown, "", 0},
@@ -180,21 +175,6 @@ func TestCalls(t *testing.T) {
 				t.Errorf("verdict %d, field %q, reason %q; want %d, %q", d.Verdict, d.Field, d.Reason, c.verdict, c.field)
 			}
 		})
-	}
-}
-
-func TestOtherAccountsInHeaders(t *testing.T) {
-	tab := table(t)
-	call := "PUT /v1/AUTH_" + own + "/c/o"
-	for _, h := range []string{"X-Copy-From-Account", "Destination-Account", "X-Symlink-Target-Account"} {
-		for value, want := range map[string]Verdict{"AUTH_" + own: Judged, "AUTH_1e1e": OtherProject, "": OtherProject, "AUTH%5F" + own: Judged} {
-			if d := ask(t, tab, ObjectStore, call, "", h, value); d.Verdict != want {
-				t.Errorf("%s: %q: verdict %d, want %d", h, value, d.Verdict, want)
-			}
-		}
-		if d := ask(t, tab, ObjectStore, call, "", h, "AUTH_"+own, h, "AUTH_1e1e"); d.Verdict != OtherProject {
-			t.Errorf("%s twice: verdict %d", h, d.Verdict)
-		}
 	}
 }
 
