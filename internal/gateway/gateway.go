@@ -240,9 +240,6 @@ func (s *Server) judge(w http.ResponseWriter, r *http.Request, c *call) error {
 
 // readBody reads the whole body once and puts the same bytes back for the service.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request, c *call) error {
-	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-		return badRequest("this call's body must not be encoded (Content-Encoding)")
-	}
 	body, err := web.ReadBody(w, r, s.c.BodyLimit)
 	if err != nil {
 		return err

@@ -36,6 +36,16 @@ func isForm(header map[string][]string) bool {
 	return false
 }
 
+// encoded reports whether the body is compressed or the like: some servers undo that.
+func encoded(header map[string][]string) bool {
+	for _, v := range header["Content-Encoding"] {
+		if v != "" && !strings.EqualFold(v, "identity") {
+			return true
+		}
+	}
+	return false
+}
+
 // find walks the path. It gives the project that the path names first, and whether it names any other than own.
 func (t *Table) find(target Target, own string) (n *node, project string, foreign bool) {
 	n = t.roots[target.service]
@@ -133,6 +143,9 @@ func (r *route) outside(req *Request, s subject) (op *Operation, known bool) {
 
 // judgeBody judges by the body. Op is the line that is meant, if that is known already.
 func (r *route) judgeBody(req *Request, s subject, op *Operation) Decision {
+	if encoded(req.Header) {
+		return Decision{Verdict: Malformed, Operation: op, Reason: "this call's body must not be encoded (Content-Encoding)"}
+	}
 	if !req.HasBody {
 		if r.actions != nil {
 			op = nil

@@ -5,6 +5,7 @@ import "strings"
 // An Operation is one call of an OpenStack API, as the service's own policy names it. It is immutable.
 type Operation struct {
 	Service Service
+	Family  string // the heading in the file: servers
 	Method  string // HEAD is judged as GET unless the table says otherwise
 	Path    string // template below the version prefix, e.g. /servers/{id}/action
 	Action  string // of an action in the body, its key: createImage; "" for everything else

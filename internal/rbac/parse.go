@@ -13,6 +13,7 @@ type parser struct {
 	file      string
 	number    int // of the line
 	service   Service
+	family    string
 	prefixes  []string
 	always    []string
 	with      []string
@@ -20,6 +21,10 @@ type parser struct {
 }
 
 func (p *parser) line(line string) error {
+	if family, ok := strings.CutPrefix(line, "# ----"); ok {
+		family, _, _ = strings.Cut(family, ". ")
+		p.family = strings.TrimRight(strings.TrimSpace(family), ".")
+	}
 	line, _, _ = strings.Cut(line, "#")
 	words := strings.Fields(line)
 	if len(words) == 0 {
@@ -86,7 +91,8 @@ func (p *parser) operation(method, path string, words []string) error {
 	if strings.ToUpper(method) != method || method == "" {
 		return fmt.Errorf("method %q: want capitals", method)
 	}
-	op := &Operation{Service: p.service, Method: method, Path: path, Prefixes: p.prefixes, Source: fmt.Sprintf("%s:%d", p.file, p.number)}
+	op := &Operation{Service: p.service, Family: p.family, Method: method, Path: path, Prefixes: p.prefixes,
+		Source: fmt.Sprintf("%s:%d", p.file, p.number)}
 	if n := len(words); n >= 2 && words[n-2] == "override:" && words[n-1] == "true" {
 		op.override, words = true, words[:n-2]
 	}

@@ -87,7 +87,7 @@ func (s *Server) catalog() []keystone.Service {
 }
 
 func (s *Server) openGateway() error {
-	table, err := rbac.NewTable()
+	table, err := s.operations()
 	if err != nil {
 		return fmt.Errorf("operation table: %w", err)
 	}
@@ -106,6 +106,18 @@ func (s *Server) openGateway() error {
 		return fmt.Errorf("gateway: %w", err)
 	}
 	return nil
+}
+
+// operations compiles the operation table with the operator's files.
+func (s *Server) operations() (*rbac.Table, error) {
+	if s.c.OperationsDir == "" {
+		return rbac.NewTable()
+	}
+	files, err := rbac.ReadFiles(s.c.OperationsDir)
+	if err != nil {
+		return nil, err
+	}
+	return rbac.NewTable(files...)
 }
 
 // knownProject reports whether a call without a token may go on to a project's storage: the project is there and enabled.

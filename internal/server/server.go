@@ -52,6 +52,7 @@ type Config struct {
 	MinTokenLife   time.Duration      // 0: ten minutes, less only for tests
 	MaxStaleness   time.Duration      // see registry.Config
 	TrustedProxies []netip.Prefix     // see web.Config
+	OperationsDir  string             // further operations, see rbac.NewTable; "": none
 	Logger         *slog.Logger       // nil: slog.Default
 	Now            func() time.Time   // nil: time.Now
 }
