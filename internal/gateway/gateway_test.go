@@ -152,7 +152,8 @@ func (w *world) open(_ context.Context, token string) (Bearer, error) {
 func (w *world) rolesOf(_ context.Context, b Bearer, _ netip.Addr) (rbac.Roles, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.roles[strings.TrimRight(string(b.Token.AuditID[:]), "\x00")], w.fail
+	_, token, _ := strings.Cut(string(b.Identity), "oauth2-")
+	return w.roles[token], w.fail
 }
 
 func (w *world) set(token string, roles rbac.Roles) {
