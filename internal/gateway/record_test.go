@@ -22,7 +22,7 @@ func TestEveryRefusalOfSomebodyIsRecorded(t *testing.T) {
 		{"GET", "/compute/v2.1/servers/detail?name=hidden", "none", audit.MissingRole, "os_compute_api:servers:detail", "",
 			[]string{"compute_manage", "compute_snapshot_manage", "compute_read"}},
 		{"GET", "/compute/v2.1/flavors", "none", audit.MissingRole, "GET /flavors", "", []string{"any"}},
-		{"GET", "/network/v2.0/agents", "reader", audit.AdministratorCall, "get_agents", "", nil},
+		{"GET", "/network/v2.0/agents", "reader", audit.AdministratorCall, "get_agent", "", nil},
 		{"GET", "/compute/v2.1/servers?all_tenants=1&name=hidden", "reader", audit.AdministratorField, "os_compute_api:servers:index", "all_tenants",
 			[]string{"compute_manage", "compute_snapshot_manage", "compute_read"}},
 		{"GET", "/volume/v3/" + projectB + "/volumes", "reader", audit.AnotherProject, "volume:get_all", "the path", []string{"volume_manage", "volume_read"}},
