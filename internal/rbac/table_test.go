@@ -1,6 +1,7 @@
 package rbac
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -41,9 +42,10 @@ func TestEveryLineIsReachedByItsOwnCall(t *testing.T) {
 	prefix := map[Service]string{Compute: "/v2.1/" + own, Volume: "/v3/" + own, Image: "/v2", Network: "/v2.0", ObjectStore: "/v1/AUTH_" + own, AITraining: "/v1"}
 	fill := strings.NewReplacer("{project}", own, "{object...}", "a//b", "{", "x-", "}", "")
 	for _, op := range tab.Operations() {
-		raw, body := prefix[op.Service]+fill.Replace(op.Path), "{}"
+		query, header, body := callOf(op)
+		raw := prefix[op.Service] + fill.Replace(op.Path) + query
 		if op.Prefixes[0] == "" {
-			raw = fill.Replace(op.Path)
+			raw = fill.Replace(op.Path) + query
 		}
 		switch op.Rule {
 		case "swift:info", "swift:healthcheck", "swift:crossdomain", "swift:endpoints", "swift:recon", "ai:docs":
@@ -52,13 +54,7 @@ func TestEveryLineIsReachedByItsOwnCall(t *testing.T) {
 		if op.Path == "/" || op.Path == "/versions" {
 			continue // the same
 		}
-		if op.Action != "" {
-			body = `{"` + op.Action + `":{}}`
-		}
-		for i, c := range op.when {
-			raw += map[bool]string{true: "?", false: "&"}[i == 0] + c.name
-		}
-		d := ask(t, tab, op.Service, op.Method+" "+raw, body)
+		d := ask(t, tab, op.Service, op.Method+" "+raw, body, header...)
 		if d.Operation != op || d.Verdict != Judged {
 			t.Errorf("%s %s %s: verdict %d, operation %+v, field %q", op.Method, raw, body, d.Verdict, d.Operation, d.Field)
 		}
@@ -72,6 +68,38 @@ func TestEveryLineIsReachedByItsOwnCall(t *testing.T) {
 			t.Errorf("%s %s: allowed without any role", op.Method, raw)
 		}
 	}
+}
+
+// callOf gives what tells a call of op from others of its path.
+func callOf(op *Operation) (query string, header []string, body string) {
+	members := map[string]any{}
+	if op.Action != "" {
+		members[op.Action] = map[string]any{}
+	}
+	for _, c := range op.when {
+		switch c.place {
+		case inQuery:
+			query += map[bool]string{true: "?", false: "&"}[query == ""] + c.name + "=" + c.value
+		case inHeader:
+			header = append(header, c.name, c.value)
+		default:
+			setMember(members, c.path, c.value)
+		}
+	}
+	text, _ := json.Marshal(members)
+	return query, header, string(text)
+}
+
+func setMember(members map[string]any, path []string, value string) {
+	for ; len(path) > 1; path = path[1:] {
+		inner, ok := members[path[0]].(map[string]any)
+		if !ok {
+			inner = map[string]any{}
+			members[path[0]] = inner
+		}
+		members = inner
+	}
+	members[path[0]] = value
 }
 
 func TestReadersOnlyRead(t *testing.T) {
@@ -136,8 +164,18 @@ func TestCalls(t *testing.T) {
 		{"a backup restored", Volume, "POST /v3/" + P + "/backups/1/restore", "", Judged, "", RolesOf(VolumeManage)},
 		{"a backup made", Volume, "POST /v3/" + P + "/backups", "", Judged, "", RolesOf(VolumeManage, VolumeSnapshotManage)},
 		{"a volume published as an image", Volume, "POST /v3/" + P + "/volumes/1/action", `{"os-volume_upload_image":{"visibility":"public"}}`, AdminOnly, "os-volume_upload_image.visibility", 0},
+		{"a volume as an image for everybody who knows its id", Volume, "POST /v3/" + P + "/volumes/1/action", `{"os-volume_upload_image":{"visibility":"community"}}`, Judged, "", RolesOf(VolumeManage)},
+		{"a snapshot in the other spelling", Volume, "POST /v3/cgsnapshots", `{}`, Judged, "", RolesOf(VolumeManage, VolumeSnapshotManage)},
+		{"a volume set back to a snapshot", Volume, "POST /v3/" + P + "/volumes/1/action", `{"revert":{"snapshot_id":"s"}}`, Judged, "", RolesOf(VolumeManage)},
+		{"an image's properties read by a POST", Volume, "POST /v3/" + P + "/volumes/1/action", `{"os-show_image_metadata":null}`, Judged, "", RolesOf(VolumeManage)},
+		{"a default type, which is no id", Volume, "GET /v3/" + P + "/types/default", "", Judged, "", RolesOf(VolumeManage, VolumeRead)},
+		{"qualities of service changed by a GET", Volume, "GET /v3/" + P + "/qos-specs/1/disassociate_all", "", Judged, "", 0},
 		{"an image published", Image, "POST /v2/images", `{"visibility":"public"}`, AdminOnly, "visibility", 0},
 		{"an image made", Image, "POST /v2/images", `{"visibility":"private"}`, Judged, "", RolesOf(ImageManage, ImageImport)},
+		{"an image for everybody who knows its id", Image, "POST /v2/images", `{"visibility":"community"}`, Judged, "", RolesOf(ImageManage)},
+		{"an image opened to everybody who knows its id", Image, "PATCH /v2/images/1", `[{"op":"replace","path":"/visibility","value":"community"}]`, Judged, "", RolesOf(ImageManage)},
+		{"an image for everybody and for somebody else", Image, "POST /v2/images", `{"visibility":"community","owner":"1e1e"}`, OtherProject, "owner", 0},
+		{"where an image's data lies", Image, "GET /v2/images/1/locations", "", Judged, "", 0},
 		{"an image for somebody else", Image, "POST /v2/images", `{"owner":"1e1e"}`, OtherProject, "owner", 0},
 		{"an image published later", Image, "PATCH /v2/images/1", `[{"op":"replace","path":"/visibility","value":"public"}]`, AdminOnly, "visibility", 0},
 		{"an image published in the first patch format", Image, "PATCH /v2/images/1", `[{"replace":"/visibility","value":"public"}]`, AdminOnly, "visibility", 0},
