@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"runtime"
 	"testing"
 
 	"github.com/stackgate/stackgate/internal/rbac"
@@ -55,12 +56,39 @@ func load(b *testing.B, base, path string, size int64) {
 	}
 }
 
-// BenchmarkRead is a small read through the gateway and through a bare ReverseProxy.
+// BenchmarkRead is a small read over 64 connections, through the gateway and through a bare ReverseProxy; and one that is refused.
 func BenchmarkRead(b *testing.B) {
 	body := make([]byte, 2048)
 	gw, bare := pair(b, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(body) }))
-	b.Run("gateway", func(b *testing.B) { load(b, gw, "/GRA1/compute/v2.1/servers/detail", 2048) })
-	b.Run("bare", func(b *testing.B) { load(b, bare, "/v2.1/servers/detail", 2048) })
+	b.Run("gateway", func(b *testing.B) { loadAtOnce(b, gw, "/GRA1/compute/v2.1/servers/detail", http.StatusOK) })
+	b.Run("bare", func(b *testing.B) { loadAtOnce(b, bare, "/v2.1/servers/detail", http.StatusOK) })
+	b.Run("refused", func(b *testing.B) { loadAtOnce(b, gw, "/GRA1/compute/v2.1/os-hypervisors", http.StatusForbidden) })
+}
+
+// connections is how many requests loadAtOnce has under way.
+const connections = 64
+
+func loadAtOnce(b *testing.B, base, path string, status int) {
+	client := &http.Client{Transport: newTransport(connections)}
+	b.SetParallelism((connections + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			req, err := http.NewRequest("GET", base+path, nil)
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			req.Header.Set("X-Auth-Token", "all")
+			resp, err := client.Do(req)
+			if err != nil || resp.StatusCode != status {
+				b.Errorf("%v, %v", resp, err)
+				return
+			}
+			_, _ = io.Copy(io.Discard, resp.Body)
+			_ = resp.Body.Close()
+		}
+	})
 }
 
 // BenchmarkObject is an object of 256 MiB through both.

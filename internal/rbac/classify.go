@@ -219,8 +219,9 @@ func (o *Operation) refusesInBody() bool {
 // judge applies what the line refuses and drops.
 func (o *Operation) judge(req *Request, s subject, w *walker) Decision {
 	d := Decision{Verdict: Judged, Operation: o}
+	query := o.mayName(req.Target.query)
 	for i := range o.refuse {
-		if c := &o.refuse[i]; c.met(req, s, w) {
+		if c := &o.refuse[i]; (query || c.place != inQuery) && c.met(req, s, w) {
 			d.Verdict, d.Field = AdminOnly, c.text
 			if c.test == foreignProject || c.test == foreignAccount {
 				d.Verdict = OtherProject
@@ -228,8 +229,38 @@ func (o *Operation) judge(req *Request, s subject, w *walker) Decision {
 			return d
 		}
 	}
-	d.Query, d.Dropped = without(req.Target.query, o.drop, s)
+	d.Query = req.Target.query
+	if query {
+		d.Query, d.Dropped = without(req.Target.query, o.drop, s)
+	}
 	return d
+}
+
+// mayName reports whether a parameter of the query may be one that the line refuses or drops, by its first letter: most never are.
+func (o *Operation) mayName(query string) bool {
+	for query != "" {
+		if first := query[0]; first == '%' || o.letters[first>>6]>>(first&63)&1 != 0 {
+			return true
+		}
+		next := strings.IndexByte(query, '&')
+		if next < 0 {
+			break
+		}
+		query = query[next+1:]
+	}
+	return false
+}
+
+// setLetters prepares mayName.
+func (o *Operation) setLetters() {
+	for _, list := range [][]condition{o.refuse, o.drop} {
+		for i := range list {
+			if list[i].place == inQuery {
+				first := list[i].name[0]
+				o.letters[first>>6] |= 1 << (first & 63)
+			}
+		}
+	}
 }
 
 func (r *Request) subject() subject {

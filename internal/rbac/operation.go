@@ -28,6 +28,7 @@ type Operation struct {
 	refuse   []condition // what makes the call the administrator's
 	drop     []condition // query parameters that are taken out before forwarding
 	override bool        // may widen what another file says
+	letters  [4]uint64   // the first letters of the parameters in refuse and drop
 }
 
 // Name gives the rule, or, where there is none, method and path.

@@ -108,6 +108,7 @@ func (t *Table) add(f File, x *extension) error {
 
 // insert puts an operation below each of its prefixes.
 func (t *Table) insert(op *Operation) error {
+	op.setLetters()
 	root := t.roots[op.Service]
 	for _, path := range op.paths() {
 		n := root
