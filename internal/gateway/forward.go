@@ -3,12 +3,9 @@ package gateway
 import (
 	"context"
 	"net/http"
-	"net/netip"
 	"net/textproto"
 	"net/url"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/stackgate/stackgate/internal/rbac"
 	"github.com/stackgate/stackgate/internal/web"
@@ -16,16 +13,20 @@ import (
 
 // forward hands a granted call to its cloud and watches it for as long as it runs.
 func (s *Server) forward(w http.ResponseWriter, r *http.Request, c *call) {
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	watch := s.watch(ctx, cancel, w, r, c)
-	defer watch.stop()
+	ctx := r.Context()
+	if r.ContentLength != 0 || r.Header["Upgrade"] != nil { // else a broken connection is enough to end everything
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		c.watch.cancel = cancel
+	}
+	s.running.add(c, w, web.ClientAddr(r), ctx)
+	defer s.running.remove(c)
 	out := c.outgoing(r, ctx)
-	out.Header["X-Identity-Status"] = []string{"Confirmed"}
-	out.Header["X-Project-Id"] = []string{string(c.bearer.Token.Project)}
-	out.Header["X-User-Id"] = []string{c.bearer.UserID}
-	out.Header["X-User-Name"] = []string{c.bearer.UserName}
-	out.Header["X-Roles"] = []string{roleList(c.roles)}
+	values := [...]string{"Confirmed", string(c.bearer.Token.Project), c.bearer.UserID, c.bearer.UserName, s.roleList(c.roles)}
+	for i, name := range [...]string{"X-Identity-Status", "X-Project-Id", "X-User-Id", "X-User-Name", "X-Roles"} {
+		out.Header[name] = values[i : i+1 : i+1] // one allocation for all
+	}
 	a := newAnswer(w, requestID(r), s.sample(r, c))
 	c.next.ServeHTTP(a, out)
 	a.begin() // a connection that was taken over has no other beginning
@@ -54,15 +55,14 @@ func (c *call) outgoing(r *http.Request, ctx context.Context) *http.Request {
 	return out
 }
 
-func roleList(roles rbac.Roles) string {
-	var b strings.Builder
-	for r := range roles.All() {
-		if b.Len() > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(r.String())
+// roleList gives the names of the roles, separated by commas. There are few sets, so each list is made once.
+func (s *Server) roleList(roles rbac.Roles) string {
+	if list, ok := s.roleLists.Load(roles); ok {
+		return list.(string)
 	}
-	return b.String()
+	list := strings.Join(roleNames(roles), ",")
+	s.roleLists.Store(roles, list)
+	return list
 }
 
 // cleanHeader copies h without what only the gateway may say, without credentials, without what Connection (RFC 9110 §7.6.1)
@@ -134,69 +134,4 @@ func aliased(name string, service rbac.Service) bool {
 		}
 	}
 	return true
-}
-
-// A watch judges a running call again and again, and cuts it when what allowed it is gone.
-type watch struct {
-	mu      sync.Mutex // guards timer and stopped
-	timer   *time.Timer
-	stopped bool
-}
-
-// watch starts a watch. Cutting cancels ctx, which ends proxied transfers and hijacked connections, and makes the client's
-// connection fail, which ends what an in-process cloud reads or writes.
-func (s *Server) watch(ctx context.Context, cancel context.CancelFunc, w http.ResponseWriter, r *http.Request, c *call) *watch {
-	t := &watch{}
-	addr := web.ClientAddr(r)
-	check := func() {
-		if s.stillAllowed(ctx, c, addr) {
-			t.again(s.c.Recheck)
-			return
-		}
-		cancel()
-		t.cut(w)
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.timer = time.AfterFunc(s.c.Recheck, check)
-	return t
-}
-
-func (t *watch) again(after time.Duration) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.stopped {
-		t.timer.Reset(after)
-	}
-}
-
-// cut lets every further read and write of the client's connection fail. It does nothing once the handler has returned: the
-// connection may then serve another request.
-func (t *watch) cut(w http.ResponseWriter) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.stopped {
-		return
-	}
-	past := time.Unix(1, 0)
-	rc := http.NewResponseController(w)
-	_ = rc.SetReadDeadline(past) // a writer without deadlines has no connection to cut
-	_ = rc.SetWriteDeadline(past)
-}
-
-func (t *watch) stop() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.stopped = true
-	t.timer.Stop()
-}
-
-// stillAllowed asks again what authenticate and judge asked. Every error is a no.
-func (s *Server) stillAllowed(ctx context.Context, c *call, addr netip.Addr) bool {
-	b, err := s.c.Open(ctx, c.token)
-	if err != nil {
-		return false
-	}
-	roles, err := s.c.Roles(ctx, b, addr)
-	return err == nil && c.decision.Allows(roles)
 }

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/stackgate/stackgate/internal/audit"
@@ -59,7 +60,11 @@ type Config struct {
 }
 
 // A Server is the gateway. Mount it by the first segment of the raw target (Request.RequestURI), before any mux: a mux cleans paths.
-type Server struct{ c Config }
+type Server struct {
+	c         Config
+	running   running
+	roleLists sync.Map // rbac.Roles to string
+}
 
 // New makes a Server.
 func New(c Config) (*Server, error) {
@@ -87,7 +92,9 @@ func New(c Config) (*Server, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Server{c}, nil
+	s := &Server{c: c}
+	s.running.init(s)
+	return s, nil
 }
 
 // ServicePath gives the path of a catalog entry below the public URL, e.g. /GRA1/volume/v3/$(project_id)s for the type volumev3.
@@ -113,6 +120,7 @@ type call struct {
 	body     []byte
 	hasBody  bool
 	account  string // Swift: the account segment, for its realm
+	watch    watch
 }
 
 // ServeHTTP serves one call.

@@ -130,7 +130,7 @@ func TestOurIDSurvivesAnInterimAnswer(t *testing.T) {
 
 // TestAGrantThatIsNotSampledCostsNothing counts what deciding not to keep a grant allocates.
 func TestAGrantThatIsNotSampledCostsNothing(t *testing.T) {
-	s, r, c := &Server{Config{Sample: 1 << 31}}, &http.Request{}, &call{}
+	s, r, c := &Server{c: Config{Sample: 1 << 31}}, &http.Request{}, &call{}
 	if n := testing.AllocsPerRun(1000, func() { s.sample(r, c) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}

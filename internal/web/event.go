@@ -47,19 +47,24 @@ func RequestID(r *http.Request) string { return EventOf(r.Context()).RequestID }
 func ClientAddr(r *http.Request) netip.Addr { return EventOf(r.Context()).Address }
 
 func (e *Event) log(l *slog.Logger, now time.Time) {
-	attrs := []slog.Attr{
+	level := slog.LevelInfo
+	if e.Err != nil {
+		level = slog.LevelError
+	}
+	if !l.Enabled(context.Background(), level) {
+		return
+	}
+	attrs := append(make([]slog.Attr, 0, 16),
 		slog.String("request_id", e.RequestID), slog.String("method", e.Method), slog.String("path", e.Path),
 		slog.Int("status", e.Status), slog.Int64("bytes", e.Bytes), slog.Duration("latency", now.Sub(e.Start)),
 		slog.String("address", e.Address.String()), slog.String("agent", e.Agent),
-	}
+	)
 	for _, a := range []struct{ k, v string }{{"caller", e.Caller}, {"operation", e.Operation}, {"decision", e.Decision}} {
 		if a.v != "" {
 			attrs = append(attrs, slog.String(a.k, a.v))
 		}
 	}
-	level := slog.LevelInfo
 	if e.Err != nil {
-		level = slog.LevelError
 		attrs = append(attrs, slog.String("error", e.Err.Error()))
 	}
 	l.LogAttrs(context.Background(), level, "request", append(attrs, e.attrs...)...)

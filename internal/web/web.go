@@ -127,6 +127,9 @@ func clientAddr(r *http.Request, trusted []netip.Prefix) netip.Addr {
 		return netip.Addr{}
 	}
 	addr = addr.Unmap().WithZone("")
+	if !contains(trusted, addr) {
+		return addr
+	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && contains(trusted, addr); i-- {
 		hop := strings.TrimSpace(hops[i])
