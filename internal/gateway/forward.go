@@ -52,6 +52,9 @@ func (c *call) outgoing(r *http.Request, ctx context.Context) *http.Request {
 	out.Header = cleanHeader(r.Header, c.service)
 	out.Header["X-Openstack-Request-Id"] = []string{requestID(r)}
 	out.Trailer = nil
+	if !c.hasBody && r.Body != nil && r.Body != http.NoBody {
+		out.Body = clientBody{r.Body}
+	}
 	return out
 }
 
@@ -87,12 +90,17 @@ func cleanHeader(h http.Header, service rbac.Service) http.Header {
 		}
 	}
 	delete(out, "Connection")
-	if upgrade != "" && out["Upgrade"] != nil {
+	if upgrade != "" && webSocket(out["Upgrade"]) {
 		out["Connection"] = []string{upgrade}
 	} else {
 		delete(out, "Upgrade")
 	}
 	return out
+}
+
+// webSocket reports whether a WebSocket is asked for. Another protocol, such as h2c, would carry calls that nobody judges.
+func webSocket(upgrade []string) bool {
+	return len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket")
 }
 
 // reserved reports whether a header, in its canonical spelling, is dropped: what auth_token and the services' own proxies set,

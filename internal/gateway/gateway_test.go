@@ -110,8 +110,10 @@ type world struct {
 	roles map[string]rbac.Roles // by token
 	opens int
 	fail  error
-	kept  []audit.Decision
-	held  map[string][]iam.Action // rights by token
+
+	bodyWait time.Duration
+	kept     []audit.Decision
+	held     map[string][]iam.Action // rights by token
 }
 
 func (w *world) rightsOf(_ context.Context, b Bearer, _ netip.Addr) ([]iam.Action, error) {
@@ -162,8 +164,11 @@ func (w *world) set(token string, roles rbac.Roles) {
 	w.roles[token] = roles
 }
 
-func newWorld(t testing.TB) *world {
-	w := &world{upstream: newUpstream(t), roles: map[string]rbac.Roles{
+func newWorld(t testing.TB) *world { return newWorldWaiting(t, 0) }
+
+// newWorldWaiting makes a world whose gateway waits so long for a body.
+func newWorldWaiting(t testing.TB, bodyWait time.Duration) *world {
+	w := &world{bodyWait: bodyWait, upstream: newUpstream(t), roles: map[string]rbac.Roles{
 		"all": rbac.AllRoles, "none": 0, "reader": rbac.RolesOf(rbac.ComputeRead, rbac.ImageRead, rbac.VolumeRead, rbac.NetworkRead)},
 		held: map[string][]iam.Action{"reader": {"publicCloudProject:openstack:infrastructureSupervisor"}}}
 	w.serve(t, func(s rbac.Service) http.Handler {
@@ -189,7 +194,7 @@ func (w *world) serve(t testing.TB, cloud func(rbac.Service) http.Handler) {
 	g, err := New(Config{Table: table, Open: w.open, Roles: w.rolesOf, Rights: iam.CheapestRights, Held: w.rightsOf, Record: w.record, Sample: 1,
 		KnownProject: func(id string) bool { return id == projectA },
 		Clouds:       map[string]map[rbac.Service]http.Handler{"GRA1": region, "GRA": region},
-		IdentityURL:  "https://id.example/v3", Recheck: 5 * time.Millisecond})
+		IdentityURL:  "https://id.example/v3", Recheck: 5 * time.Millisecond, BodyWait: w.bodyWait})
 	if err != nil {
 		t.Fatal(err)
 	}

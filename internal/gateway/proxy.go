@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -58,9 +59,28 @@ func (c ProxyConfig) badGateway(w http.ResponseWriter, r *http.Request, err erro
 	if errors.Is(err, context.Canceled) {
 		panic(http.ErrAbortHandler) // the client went away, or was cut off
 	}
+	if _, ok := errors.AsType[clientError](err); ok {
+		writeProblem(w, r, c.Service, badRequest("the request body could not be read to its end"), idsOf(r, c.Service, c.Now().Unix()))
+		return
+	}
 	e := web.EventOf(r.Context())
 	e.Err = fmt.Errorf("forward: %w", err)
 	writeProblem(w, r, c.Service, &problem{status: http.StatusBadGateway}, idsOf(r, c.Service, c.Now().Unix()))
+}
+
+// A clientBody marks the errors of a request's body, so that they are not taken for the cloud's.
+type clientBody struct{ io.ReadCloser }
+
+type clientError struct{ error }
+
+func (e clientError) Unwrap() error { return e.error }
+
+func (b clientBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = clientError{err}
+	}
+	return n, err
 }
 
 func newTransport(conns int) *http.Transport {

@@ -18,9 +18,13 @@ func contextWith(r *http.Request, e *Event) context.Context {
 	return context.WithValue(r.Context(), eventKey{}, e)
 }
 
-// ReadBody reads at most limit bytes; more is a 413 Error, a broken body a 400 one.
+// ReadBody reads at most limit bytes; more is a 413 Error, a broken body a 400 one. After either the connection ends with the
+// answer, which otherwise would wait for the rest of the body.
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if err != nil {
+		w.Header().Set("Connection", "close")
+	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, &Error{http.StatusRequestEntityTooLarge, fmt.Sprintf("The request body is larger than %d bytes.", limit)}
 	}
