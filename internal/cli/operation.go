@@ -230,6 +230,10 @@ func refusedFor(d rbac.Decision) string {
 		return "unknown: no rule names this call"
 	case d.Operation.Access == rbac.Nobody:
 		return "administrator's call: no role opens it"
+	case d.Dropped:
+		_, _, dropped := d.Operation.Conditions()
+		return fmt.Sprintf("administrator's field: %s, which the service ignores for everybody else: the gateway takes it out, and judges and "+
+			"forwards the call without it", strings.Join(dropped, " "))
 	}
 	return ""
 }

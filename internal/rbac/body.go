@@ -32,9 +32,16 @@ type walker struct {
 
 // A patchElement is what is known of one element of a JSON patch (RFC 6902).
 type patchElement struct {
-	touched []*condition // those whose member it points at
+	touched []touched
+	op      string
 	value   string
 	from    bool // it moves or copies, so that its value is not known
+}
+
+// A touched condition is one whose member an element points at, by a member of this name.
+type touched struct {
+	c  *condition
+	by string
 }
 
 var walkers = sync.Pool{New: func() any { return &walker{dec: jsontext.NewDecoder(bytes.NewReader(nil))} }}
@@ -220,11 +227,15 @@ func (w *walker) at(path []string) bool {
 // seenPatch notes a member of an element of a JSON patch. Whatever member holds the pointer counts: Glance's first patch format had
 // it under the operation's name.
 func (w *walker) seenPatch(kind jsontext.Kind) {
-	switch name := w.name(1); {
-	case string(name) == "value":
+	name := string(w.name(1))
+	switch name {
+	case "value":
 		w.patch.value = string(w.value)
 		return
-	case string(name) == "from":
+	case "op":
+		w.patch.op = string(w.value)
+		return
+	case "from":
 		w.patch.from = true
 	}
 	if kind != '"' {
@@ -232,7 +243,7 @@ func (w *walker) seenPatch(kind jsontext.Kind) {
 	}
 	for _, c := range w.conds {
 		if c.place == inPatch && pointsAt(string(w.value), c.path[0]) {
-			w.patch.touched = append(w.patch.touched, c)
+			w.patch.touched = append(w.patch.touched, touched{c, name})
 		}
 	}
 }
@@ -243,12 +254,21 @@ func (w *walker) endPatch() {
 	if value == "" {
 		value = notText
 	}
-	for _, c := range w.patch.touched {
-		if w.patch.from || c.holds(value, w.subject) {
-			w.hits = append(w.hits, c)
+	for _, t := range w.patch.touched {
+		if t.c.does(w.patch.op, t.by) && (w.patch.from || t.c.holds(value, w.subject)) {
+			w.hits = append(w.hits, t.c)
 		}
 	}
 	w.patch = patchElement{touched: w.patch.touched[:0]}
+}
+
+// does reports whether an element of a patch does to the member what the condition speaks of. What it does stands in its op, or, in the
+// first patch format, is the name of the member that has the pointer.
+func (c *condition) does(op, by string) bool {
+	if op == "" || by != "path" {
+		op = by
+	}
+	return c.op == "" || op == c.op || op != "add" && op != "replace" && op != "remove" // what nobody knows may be anything
 }
 
 // pointsAt reports whether a JSON pointer (RFC 6901) leads to member or below it.

@@ -14,6 +14,7 @@ type condition struct {
 	name  string   // of the parameter or header
 	glob  bool     // name is only how the header's begins
 	path  []string // of the member in the body; "*" is any, a final * a prefix
+	op    string   // in a patch: only where this is done to the member
 	test  test
 	value string
 }
@@ -52,6 +53,12 @@ func parseCondition(word string) ([]condition, error) {
 		c.place, rest = inHeader, word[1:]
 	case strings.HasPrefix(word, "patch:/"):
 		c.place, rest = inPatch, word[len("patch:/"):]
+	case strings.HasPrefix(word, "patch("):
+		ok := false
+		if c.op, rest, ok = strings.Cut(word[len("patch("):], "):/"); !ok || c.op == "" {
+			return nil, fmt.Errorf("condition %q: want patch(op):/member", word)
+		}
+		c.place = inPatch
 	}
 	if i := strings.IndexAny(rest, "=~!"); i >= 0 {
 		switch op := rest[i]; {

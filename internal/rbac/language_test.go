@@ -20,7 +20,7 @@ func TestCallsToldApart(t *testing.T) {
 POST /images [.visibility=community] communitize_image image_manage
 POST /images [@X-Kind=big] [?wide] big image_read
 POST /images !owner!project add_image image_manage image_import
-PATCH /images/{id} !patch:/visibility=public !patch:/owner modify_image image_manage`)
+PATCH /images/{id} !patch:/visibility=public !patch:/owner !patch(remove):/locations modify_image image_manage`)
 	compute := lines(t, Compute, `POST /act [go] [.go.host] go:host nobody
 POST /act [go] !go.user!project go compute_manage
 POST /act [stop] stop compute_read`)
@@ -46,6 +46,11 @@ GET /{container} get objectstore_all`)
 		{"a patch whose value comes first", "PATCH /v2/images/1", `[{"op":"add","path":"/a","value":"public"},{"value":"public","path":"/visibility"}]`, image, Image, nil, AdminOnly, "modify_image", "visibility"},
 		{"a patch that does not touch it", "PATCH /v2/images/1", `[{"op":"add","path":"/a","value":"public"},{"value":"private","path":"/visibility"}]`, image, Image, nil, Judged, "modify_image", ""},
 		{"a patch that takes the owner away", "PATCH /v2/images/1", `[{"op":"remove","path":"/owner"}]`, image, Image, nil, AdminOnly, "modify_image", "owner"},
+		{"a patch that adds", "PATCH /v2/images/1", `[{"op":"add","path":"/locations/-","value":{"url":"x"}}]`, image, Image, nil, Judged, "modify_image", ""},
+		{"a patch that removes", "PATCH /v2/images/1", `[{"path":"/locations/0","op":"remove"}]`, image, Image, nil, AdminOnly, "modify_image", "locations"},
+		{"a patch that removes, in the first format", "PATCH /v2/images/1", `[{"remove":"/locations/0"}]`, image, Image, nil, AdminOnly, "modify_image", "locations"},
+		{"a patch that does two things", "PATCH /v2/images/1", `[{"op":"add","remove":"/locations/0"}]`, image, Image, nil, AdminOnly, "modify_image", "locations"},
+		{"a patch that does what nobody knows", "PATCH /v2/images/1", `[{"op":"burn","path":"/locations/0"}]`, image, Image, nil, AdminOnly, "modify_image", "locations"},
 		{"a form", "POST /v2/images", `_method=DELETE`, image, Image, []string{"Content-Type", "application/x-www-form-urlencoded; charset=utf-8"}, Malformed, "", ""},
 		{"a form in parts", "POST /v2/images", `x`, image, Image, []string{"Content-Type", "Multipart/Form-Data; boundary=x"}, Malformed, "", ""},
 		{"an action with a member that tells", "POST /act", `{"go":{"host":null}}`, compute, Compute, nil, Judged, "go:host", ""},
