@@ -28,6 +28,8 @@ const (
 	ActionTokenGet    Action = "account:apiovh:me/api/oauth2/token/get"
 	ActionTokenDelete Action = "account:apiovh:me/api/oauth2/token/delete"
 
+	ActionDecisionGet Action = "account:apiovh:me/api/decision/get"
+
 	ActionPolicyGet    Action = "account:apiovh:iam/policy/get"
 	ActionPolicyCreate Action = "account:apiovh:iam/policy/create"
 	ActionPolicyEdit   Action = "account:apiovh:iam/policy/edit"

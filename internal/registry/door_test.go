@@ -34,6 +34,7 @@ func newThings(w *world) things {
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		w.t.Fatal(err)
 	}
+	w.Record(decisionAbout(sa, "req-seen"))
 	return things{w, sa, secrets[0].ID, w.allow(sa, "victim's", supervisor), group, rgroup}
 }
 
@@ -124,6 +125,15 @@ var methods = []struct {
 	{"RemoveTag", iam.TagRemoveAction(project), func(ctx context.Context, g things, c iam.Caller) error { return g.RemoveTag(ctx, c, project, "env") }},
 	{"Account", iam.ActionMeGet, func(ctx context.Context, g things, c iam.Caller) error { return errOf(g.Account(ctx, c, acme)) }},
 	{"Project", iam.ActionProjectGet, func(ctx context.Context, g things, c iam.Caller) error { return errOf(g.Project(ctx, c, projectID)) }},
+	{"Decision", iam.ActionDecisionGet, func(ctx context.Context, g things, c iam.Caller) error {
+		return errOf(g.Decision(ctx, c, "req-seen"))
+	}},
+	{"Refusals", iam.ActionDecisionGet, func(ctx context.Context, g things, c iam.Caller) error {
+		return errOf2(g.Refusals(ctx, c, registry.RefusalFilter{}, registry.Page{}))
+	}},
+	{"Preview", iam.ActionDecisionGet, func(ctx context.Context, g things, c iam.Caller) error {
+		return errOf(g.Preview(ctx, c, g.sa.ID, func(sa iam.ServiceAccount) (audit.Decision, error) { return decisionAbout(sa, ""), nil }))
+	}},
 	{"Accounts", "", func(ctx context.Context, g things, c iam.Caller) error {
 		return errOf2(g.Accounts(ctx, c, registry.Page{}))
 	}},
@@ -203,7 +213,7 @@ func TestNothingOfAnotherAccountIsVisible(t *testing.T) {
 	before := w.dump()
 	for _, m := range methods {
 		switch m.name {
-		case "ServiceAccounts", "Policies", "PermissionsGroups", "ResourceGroups", "CreateServiceAccount", "CreatePolicy", "CreatePermissionsGroup", "CreateResourceGroup":
+		case "Refusals", "ServiceAccounts", "Policies", "PermissionsGroups", "ResourceGroups", "CreateServiceAccount", "CreatePolicy", "CreatePermissionsGroup", "CreateResourceGroup":
 			continue // are about the caller's own
 		}
 		err := m.call(t.Context(), g, callerOf(sa))

@@ -42,3 +42,6 @@ func Forget(r *Registry) { r.cache.dropAll() }
 
 // Held counts the identities in the cache.
 func Held(r *Registry) int { return r.cache.identities.len() }
+
+// Prune does what Run does every ten minutes.
+func Prune(ctx context.Context, r *Registry) error { return r.prune(ctx) }

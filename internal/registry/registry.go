@@ -21,6 +21,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/stackgate/stackgate/internal/audit"
 	"github.com/stackgate/stackgate/internal/iam"
 	"github.com/stackgate/stackgate/internal/keys"
 	"github.com/stackgate/stackgate/internal/store"
@@ -37,6 +38,9 @@ type Config struct {
 	MaxStaleness time.Duration // how long to answer from memory while the database is away; 0: 5m, negative: not at all
 	PollInterval time.Duration // how often Run looks for changes by others; 0: 200ms
 	Logger       *slog.Logger  // nil: discarded
+
+	DecisionsAge   time.Duration // how long decisions can be looked up; 0: 24h
+	DecisionsCount int           // of how many of an account; 0: 10000, negative: none are kept
 }
 
 // The defaults of Config.
@@ -73,6 +77,13 @@ type Registry struct {
 	usesMu sync.Mutex
 	uses   map[string]use // by secret id, not yet written
 
+	decisionsAge   time.Duration
+	decisionsCount int
+	pending        audit.Pending
+
+	decisionsMu      sync.Mutex // held while writing decisions; guards decisionsWritten
+	decisionsWritten int        // since they were last pruned
+
 	usesFull chan struct{} // tells Run that uses has reached usesKept; holds one
 }
 
@@ -99,6 +110,12 @@ func New(ctx context.Context, c Config) (*Registry, error) {
 	}
 	if c.CacheSize <= 0 {
 		c.CacheSize = defaultCacheSize
+	}
+	if r.decisionsAge = c.DecisionsAge; r.decisionsAge <= 0 {
+		r.decisionsAge = defaultDecisionsAge
+	}
+	if r.decisionsCount = c.DecisionsCount; r.decisionsCount == 0 {
+		r.decisionsCount = defaultDecisionsCount
 	}
 	r.cache = newCache(c.CacheSize)
 	r.seen = -1 // the first poll reads everything that must be in memory

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/stackgate/stackgate/internal/audit"
@@ -22,10 +23,14 @@ const (
 	inlinePollTimeout = 2 * time.Second // of a poll that a request waits for
 )
 
-// Run keeps the cache exact (polls the change table), writes last-use times and audit checkpoints until ctx ends; then it writes them once more.
+// Run keeps the cache exact (polls the change table), writes last-use times, decisions and audit checkpoints until ctx ends; then it writes them
+// once more.
 func (r *Registry) Run(ctx context.Context) error {
 	r.running.Store(true)
 	defer r.running.Store(false)
+	var writing sync.WaitGroup
+	writing.Go(func() { r.runDecisions(ctx) })
+	defer writing.Wait()
 	poll, flush, prune := time.NewTicker(r.pollInterval), time.NewTicker(flushInterval), time.NewTicker(pruneInterval)
 	defer poll.Stop()
 	defer flush.Stop()
@@ -43,6 +48,7 @@ func (r *Registry) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), pollTimeout)
 			defer cancel()
+			writing.Wait()
 			return r.Flush(last)
 		}
 	}
@@ -93,9 +99,9 @@ func (r *Registry) used(ctx context.Context, secretID string, now time.Time, u U
 	}
 }
 
-// Flush writes last-use times and an audit checkpoint. Run calls it every minute and at its end; so does who does not Run.
+// Flush writes last-use times, decisions and an audit checkpoint. Run calls it every minute and at its end; so does who does not Run.
 func (r *Registry) Flush(ctx context.Context) error {
-	return errors.Join(r.flushUses(ctx), r.Checkpoint(ctx))
+	return errors.Join(r.flushUses(ctx), r.flushDecisions(ctx), r.Checkpoint(ctx))
 }
 
 func (r *Registry) flushUses(ctx context.Context) error {
@@ -161,11 +167,14 @@ func checkpointDue(ctx context.Context, tx *store.Tx) (bool, error) {
 	return last.Seq < tx.Audit.Seq, nil
 }
 
-// prune forgets old changes and tokens that nobody can present any more.
+// prune forgets old changes, old decisions and tokens that nobody can present any more.
 func (r *Registry) prune(ctx context.Context) error {
 	r.cache.forgetRevoked(r.now())
 	_, err := r.store.Update(ctx, func(tx *store.Tx) error {
 		if err := tx.PruneChanges(ctx, tx.Now.Add(-changesKept)); err != nil {
+			return err
+		}
+		if err := r.pruneDecisions(ctx, tx); err != nil {
 			return err
 		}
 		return tx.PruneRevokedTokens(ctx)

@@ -20,8 +20,8 @@ import (
 )
 
 // A backup is JSON, one value per line: a header, for each table its name and then a row per line as an array, and a trailer with the
-// SHA-256 of all before it. It holds everything but the change feed, which means nothing to a database that nobody has cached. Keys are in
-// it as the database has them: encrypted under the master key, which is not.
+// SHA-256 of all before it. It holds everything but the change feed, which means nothing to a database that nobody has cached, and the
+// decisions of the last hours. Keys are in it as the database has them: encrypted under the master key, which is not.
 type backupHeader struct {
 	Format    string    `json:"format"`
 	Schema    int       `json:"schema"`
@@ -52,7 +52,7 @@ type backupSpec struct {
 	columns string // name:type, separated by spaces; the first columns order the rows
 }
 
-// backupSpecs lists the tables so that what is referred to comes first. A test holds it against schema.sql.
+// backupSpecs lists the tables so that what is referred to comes first. A test holds it against the schema.
 var backupSpecs = [...]backupSpec{
 	{"account", "owner:t description:t disabled:b created:i"},
 	{"project", "id:t owner:t name:t description:t disabled:b created:i"},

@@ -11,14 +11,18 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-//go:embed schema.sql
-var schema1 string
+var (
+	//go:embed schema.sql
+	schema1 string
+	//go:embed schema2.sql
+	schema2 string
+)
 
 // migrate brings the schema up to this program's version, each step in a transaction of its own, with PostgreSQL under a lock that
 // keeps a second replica waiting.
 func (s *Store) migrate(ctx context.Context) error {
 	dialect := goose.DialectSQLite3
-	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(s.step(1, schema1))}
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(s.step(1, schema1), s.step(2, schema2))}
 	if s.postgres {
 		dialect = goose.DialectPostgres
 		locker, err := lock.NewPostgresSessionLocker()
