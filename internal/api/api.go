@@ -19,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stackgate/stackgate/internal/audit"
 	"github.com/stackgate/stackgate/internal/iam"
 	"github.com/stackgate/stackgate/internal/registry"
 	"github.com/stackgate/stackgate/internal/urn"
@@ -30,16 +31,19 @@ const maxBody = 1 << 20
 
 // Config configures a Server.
 type Config struct {
-	Registry  *registry.Registry
-	Open      func(token string) (iam.Token, error) // opens a management token, and no other kind; any error is a 401
-	PublicURL string                                // of the server, for telling where tokens come from; "": only the path is told
-	Now       func() time.Time                      // nil: time.Now
+	Registry *registry.Registry
+	Open     func(token string) (iam.Token, error) // opens a management token, and no other kind; any error is a 401
+	// Preview judges a call of OpenStack that nobody has made. nil: it cannot be asked.
+	Preview   func(ctx context.Context, account iam.ServiceAccount, c Call) (audit.Decision, error)
+	PublicURL string           // of the server, for telling where tokens come from; "": only the path is told
+	Now       func() time.Time // nil: time.Now
 }
 
 // A Server answers the management API. It is safe for concurrent use.
 type Server struct {
 	registry *registry.Registry
 	open     func(token string) (iam.Token, error)
+	preview  func(ctx context.Context, account iam.ServiceAccount, c Call) (audit.Decision, error)
 	login    string // where tokens come from
 	now      func() time.Time
 	routes   []route
@@ -53,7 +57,7 @@ func New(c Config) (*Server, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Server{registry: c.Registry, open: c.Open, login: c.PublicURL + "/auth/oauth2/token", now: c.Now}
+	s := &Server{registry: c.Registry, open: c.Open, preview: c.Preview, login: c.PublicURL + "/auth/oauth2/token", now: c.Now}
 	s.routes = s.table()
 	return s, nil
 }

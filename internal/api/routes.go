@@ -11,6 +11,10 @@ func (s *Server) table() []route {
 		at("GET", "v1/cloud/project", s.listProjects),
 		at("GET", "v1/cloud/project/{}", s.getProject),
 
+		at("GET", "v1/me/api/decision", s.listRefusals, "serviceAccount"),
+		at("POST", "v1/me/api/decision", s.previewDecision),
+		at("GET", "v1/me/api/decision/{}", s.getDecision),
+
 		at("GET", "v1/me/api/oauth2/client", s.listServiceAccounts, "unused", "details"),
 		at("POST", "v1/me/api/oauth2/client", s.createServiceAccount),
 		at("GET", "v1/me/api/oauth2/client/{}", s.getServiceAccount),

@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stackgate/stackgate/internal/api"
+	"github.com/stackgate/stackgate/internal/audit"
 	"github.com/stackgate/stackgate/internal/iam"
 	"github.com/stackgate/stackgate/internal/urn"
 )
@@ -100,7 +102,14 @@ func (w *world) things() things {
 	ok(w.t, err)
 	rg, err := w.alice.c.CreateResourceGroup(ctx, api.ResourceGroup{Name: "thing", Resources: []api.GroupResource{{URN: project}}})
 	ok(w.t, err)
+	w.registry.Record(seen(urn.URN(made.Identity)))
 	return things{made.ClientID, secret.ID, p.ID, g.URN, rg.ID}
+}
+
+// seen is a refusal that can be looked up.
+func seen(identity urn.URN) audit.Decision {
+	return audit.Decision{ID: "req-seen", Time: time.Now(), Account: alicesAccount, Identity: identity, Verdict: audit.MissingRole, Method: "POST",
+		Path: "/v2.1/servers", Service: "compute", Project: string(alicesProject), Needed: []string{"compute_manage"}}
 }
 
 // A try is one request of each route, with the action that it needs ("" for none).
@@ -120,6 +129,10 @@ func (x things) tries() []try {
 		{"GET /v1/me", "/v1/me", "", account + "me/get"},
 		{"GET /v1/cloud/project", "/v1/cloud/project", "", ""},
 		{"GET /v1/cloud/project/{}", "/v1/cloud/project/" + string(alicesProject), "", "publicCloudProject:apiovh:get"},
+		{"GET /v1/me/api/decision", "/v1/me/api/decision", "", account + "me/api/decision/get"},
+		{"GET /v1/me/api/decision/{}", "/v1/me/api/decision/req-seen", "", account + "me/api/decision/get"},
+		{"POST /v1/me/api/decision", "/v1/me/api/decision", `{"serviceAccount":"` + x.client + `","project":"` + string(alicesProject) + `","path":"/"}`,
+			account + "me/api/decision/get"},
 		{"GET /v1/me/api/oauth2/client", "/v1/me/api/oauth2/client", "", account + "me/api/oauth2/client/get"},
 		{"POST /v1/me/api/oauth2/client", "/v1/me/api/oauth2/client", `{"name":"n","description":"","flow":"CLIENT_CREDENTIALS"}`, account + "me/api/oauth2/client/create"},
 		{"GET /v1/me/api/oauth2/client/{}", client, "", account + "me/api/oauth2/client/get"},

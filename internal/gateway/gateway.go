@@ -267,11 +267,15 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, c *call) error
 // forwardOpen forwards a call that needs no token, with no credential, and only for projects we know.
 func (s *Server) forwardOpen(w http.ResponseWriter, r *http.Request, c *call) error {
 	if p := c.decision.Project; p != "" && !s.c.KnownProject(p) {
-		return &problem{status: http.StatusUnauthorized, decision: "unknown project"}
+		return unknownProject()
 	}
 	web.EventOf(r.Context()).Decision = string(audit.Open)
 	c.next.ServeHTTP(newAnswer(w, requestID(r), nil), c.outgoing(r, r.Context()))
 	return nil
+}
+
+func unknownProject() *problem {
+	return &problem{status: http.StatusUnauthorized, decision: "unknown project", message: "Calls without a token are for projects of this server only."}
 }
 
 func accountOf(service rbac.Service, path string) string {

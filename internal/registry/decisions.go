@@ -94,7 +94,7 @@ func (r *Registry) Decision(ctx context.Context, c iam.Caller, id string) (e Exp
 	a := attempt{action: iam.ActionDecisionGet, subject: d.Identity, always: !there || d.Identity == c.Identity}
 	err = r.read(ctx, c, a, func(tx *store.Tx) (err error) {
 		if !there {
-			return notFound("decision", cutText(id))
+			return iam.Errorf(iam.NotFound, "There is no decision %q. Refusals of somebody known (403) and a few grants are kept, for some hours.", cutText(id))
 		}
 		e, err = r.explain(ctx, tx, d)
 		return err

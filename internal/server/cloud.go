@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/stackgate/stackgate/internal/api"
+	"github.com/stackgate/stackgate/internal/audit"
 	"github.com/stackgate/stackgate/internal/gateway"
 	"github.com/stackgate/stackgate/internal/iam"
 	"github.com/stackgate/stackgate/internal/keystone"
@@ -100,7 +102,7 @@ func (s *Server) openGateway() error {
 	}
 	s.gateway, err = gateway.New(gateway.Config{
 		Table: table, Open: s.openBearer, Roles: s.rolesOf, Rights: iam.CheapestRights, KnownProject: s.knownProject, Clouds: clouds,
-		IdentityURL: s.c.PublicURL + "/v3", Now: s.c.Now,
+		Held: s.rightsOf, Record: s.registry.Record, Sample: uint32(max(s.c.Decisions.Sample, 0)), IdentityURL: s.c.PublicURL + "/v3", Now: s.c.Now,
 	})
 	if err != nil {
 		return fmt.Errorf("gateway: %w", err)
@@ -132,6 +134,18 @@ func (s *Server) knownProject(id string) bool {
 
 func (s *Server) rolesOf(ctx context.Context, b gateway.Bearer, addr netip.Addr) (rbac.Roles, error) {
 	return s.registry.Roles(ctx, b.Token.ClientID, b.Token.Project, addr)
+}
+
+func (s *Server) rightsOf(ctx context.Context, b gateway.Bearer, addr netip.Addr) ([]iam.Action, error) {
+	return s.registry.Rights(ctx, b.Token.ClientID, b.Token.Project, addr)
+}
+
+// preview has the gateway judge a call that nobody has made.
+func (s *Server) preview(ctx context.Context, account iam.ServiceAccount, c api.Call) (audit.Decision, error) {
+	return s.gateway.Preview(ctx, gateway.Question{
+		Bearer:  gateway.Bearer{Token: iam.Token{ClientID: account.ID, Project: c.Project}, Identity: account.Identity()},
+		Address: c.Address, Service: c.Service, Method: c.Method, Target: c.Target, Header: c.Header, Body: c.Body,
+	})
 }
 
 // SeedCloud puts the guide's server into a project of the embedded cloud, if it is not there yet.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/stackgate/stackgate/internal/api"
+	"github.com/stackgate/stackgate/internal/gateway"
 	"github.com/stackgate/stackgate/internal/iam"
 	"github.com/stackgate/stackgate/internal/keys"
 	"github.com/stackgate/stackgate/internal/keystone"
@@ -53,8 +54,16 @@ type Config struct {
 	MaxStaleness   time.Duration      // see registry.Config
 	TrustedProxies []netip.Prefix     // see web.Config
 	OperationsDir  string             // further operations, see rbac.NewTable; "": none
+	Decisions      Decisions          // that are kept to be looked up
 	Logger         *slog.Logger       // nil: slog.Default
 	Now            func() time.Time   // nil: time.Now
+}
+
+// Decisions says which decisions of the gateway are kept to be looked up, beside every refusal.
+type Decisions struct {
+	Age    time.Duration // 0: 24h
+	Number int           // of each account; 0: 10000, negative: none
+	Sample int           // one in so many grants; 0: 100, negative: none
 }
 
 // Sandbox configures the embedded cloud.
@@ -75,7 +84,7 @@ type Server struct {
 	oidc     http.Handler
 	keystone http.Handler
 	api      http.Handler
-	gateway  http.Handler
+	gateway  *gateway.Server
 	handler  http.Handler
 	regions  []string // regions and their aliases, sorted
 }
@@ -109,6 +118,9 @@ func (c *Config) fill() {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Decisions.Sample == 0 {
+		c.Decisions.Sample = 100
+	}
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
 }
 
@@ -124,6 +136,7 @@ func (s *Server) openData(ctx context.Context) (err error) {
 	}
 	s.registry, err = registry.New(ctx, registry.Config{
 		Store: s.store, Ring: s.ring, AuditKey: s.c.AuditKey, MaxStaleness: s.c.MaxStaleness, Now: s.c.Now, Logger: s.c.Logger,
+		DecisionsAge: s.c.Decisions.Age, DecisionsCount: s.c.Decisions.Number,
 	})
 	if err != nil {
 		return fmt.Errorf("open the registry: %w", err)
@@ -150,7 +163,9 @@ func (s *Server) openFaces(context.Context) (err error) {
 	}); err != nil {
 		return fmt.Errorf("identity service: %w", err)
 	}
-	if s.api, err = api.New(api.Config{Registry: s.registry, Open: s.openManagementToken, PublicURL: s.c.PublicURL, Now: s.c.Now}); err != nil {
+	if s.api, err = api.New(api.Config{
+		Registry: s.registry, Open: s.openManagementToken, Preview: s.preview, PublicURL: s.c.PublicURL, Now: s.c.Now,
+	}); err != nil {
 		return fmt.Errorf("management API: %w", err)
 	}
 	return s.openGateway()

@@ -2,7 +2,6 @@ package web
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,10 +12,6 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
-
-func contextWith(r *http.Request, e *Event) context.Context {
-	return context.WithValue(r.Context(), eventKey{}, e)
-}
 
 // ReadBody reads at most limit bytes; more is a 413 Error, a broken body a 400 one. After either the connection ends with the
 // answer, which otherwise would wait for the rest of the body.

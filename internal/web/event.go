@@ -31,6 +31,11 @@ func (e *Event) Add(attrs ...slog.Attr) { e.attrs = append(e.attrs, attrs...) }
 
 type eventKey struct{}
 
+// WithEvent gives a context in which EventOf gives e, for what is judged without having come in.
+func WithEvent(ctx context.Context, e *Event) context.Context {
+	return context.WithValue(ctx, eventKey{}, e)
+}
+
 // EventOf gives the request's Event. Outside of a Pipeline it gives a throw-away one, so that callers need no check.
 func EventOf(ctx context.Context) *Event {
 	if e, ok := ctx.Value(eventKey{}).(*Event); ok {

@@ -68,7 +68,7 @@ func (p *Pipeline) Wrap(h http.Handler) http.Handler {
 		}
 		rec := &recorder{ResponseWriter: w, event: e}
 		defer p.finish(rec, e)
-		h.ServeHTTP(rec, r.WithContext(contextWith(r, e)))
+		h.ServeHTTP(rec, r.WithContext(WithEvent(r.Context(), e)))
 	})
 }
 
