@@ -17,22 +17,30 @@ type authRequest struct {
 	} `json:"auth"`
 }
 
-// An identity says how the caller proves who they are: the methods, and what each of them needs.
+// An identity says how the caller proves who they are: the methods, and what each of them needs. What one method needs is read by
+// that method only: nothing beside it may say who somebody is (threat K5).
 type identity struct {
 	Methods []string `json:"methods"`
 	Token   *struct {
 		ID *string `json:"id"`
 	} `json:"token"`
+	Password   jsontext.Value `json:"password"`
+	Credential jsontext.Value `json:"application_credential"`
+	Others     jsontext.Value `json:",embed"`
 }
 
 // A method proves an identity and starts the token that follows from it.
 type method func(s *Server, r *http.Request, id *identity, asked target) (*session, error)
 
-// method finds a way to log in at POST /v3/auth/tokens; password and application_credential have their place here.
+// methodNamed finds a way to log in at POST /v3/auth/tokens.
 func methodNamed(name string) method {
 	switch name {
 	case "token":
 		return byToken
+	case "password":
+		return byPassword
+	case "application_credential":
+		return byCredential
 	case protocolID:
 		return byFederation
 	}
@@ -40,7 +48,9 @@ func methodNamed(name string) method {
 }
 
 // methodNames lists them for who asks for another.
-func methodNames() []string { return []string{"token", protocolID} }
+func methodNames() []string {
+	return []string{"token", "password", "application_credential", protocolID}
+}
 
 // createToken is POST /v3/auth/tokens. X-Auth-Token is not looked at.
 func createToken(s *Server, w http.ResponseWriter, r *http.Request, _ params) error {
@@ -117,7 +127,7 @@ func byToken(s *Server, r *http.Request, id *identity, asked target) (*session, 
 	if err != nil {
 		return nil, deadToken(err)
 	}
-	if shown.token.Methods&iam.MethodApplicationCredential != 0 {
+	if shown.delegated() {
 		return nil, forbidden("a token of an application credential is not rescoped")
 	}
 	if shown.provider.Disabled {

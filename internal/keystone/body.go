@@ -1,15 +1,18 @@
 package keystone
 
 import (
+	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/stackgate/stackgate/internal/iam"
 	"github.com/stackgate/stackgate/internal/rbac"
+	"github.com/stackgate/stackgate/internal/urn"
 )
 
 const timeLayout = "2006-01-02T15:04:05.000000Z"
@@ -34,18 +37,35 @@ func newRoleFragments() roleFragments {
 	return f
 }
 
-// userFragment is the user object of this provider's users after their id and name.
-func (p *provider) userFragment() []byte {
+// userFragments are the user object of this provider's users after their id and name: for tokens that began with federation, and
+// for the others, whose users have a password in Keystone's sense.
+func (p *provider) userFragments() (federated, local []byte) {
 	b := append([]byte(`,"domain":{"id":"`), p.domainID...)
-	b = appendString(append(b, `","name":`...), p.Name)
-	b = appendString(append(b, `},"OS-FEDERATION":{"groups":[],"identity_provider":{"id":`...), p.Name)
-	return append(b, `},"protocol":{"id":"`+protocolID+`"}}}`...)
+	b = append(appendString(append(b, `","name":`...), p.Name), '}')
+	federated = appendString(append(slices.Clone(b), `,"OS-FEDERATION":{"groups":[],"identity_provider":{"id":`...), p.Name)
+	federated = append(federated, `},"protocol":{"id":"`+protocolID+`"}}}`...)
+	return federated, append(b, `,"password_expires_at":null}`...)
 }
 
-// UserID gives the 64 hexadecimal digits that name a service account to OpenStack.
+// UserID gives the 64 hexadecimal digits that name a service account to OpenStack: its client id, filled up with zero bytes. Who
+// logs in by user id is so found without a look-up of its own.
 func UserID(account *iam.ServiceAccount) string {
-	sum := sha256.Sum256([]byte(account.Identity()))
-	return hex.EncodeToString(sum[:])
+	var b [urn.MaxClientID]byte
+	copy(b[:], account.ID)
+	return hex.EncodeToString(b[:])
+}
+
+// clientOf reads a user id; "" if it is none.
+func clientOf(userID string) iam.ClientID {
+	b, err := hex.DecodeString(userID)
+	if err != nil || len(b) != urn.MaxClientID || userID != strings.ToLower(userID) {
+		return ""
+	}
+	id := iam.ClientID(bytes.TrimRight(b, "\x00"))
+	if !id.Valid() {
+		return ""
+	}
+	return id
 }
 
 // A session is an opened token that still stands, with whose it is.
@@ -54,6 +74,9 @@ type session struct {
 	account  *iam.ServiceAccount
 	provider *provider
 }
+
+// delegated reports whether the token was got with an application credential: it is for its one project, and nothing but that.
+func (in *session) delegated() bool { return in.token.Methods&iam.MethodApplicationCredential != 0 }
 
 // A scope is what a token body says of its project: nothing for an unscoped token.
 type scope struct {
@@ -86,10 +109,18 @@ func (s *Server) appendToken(b []byte, in *session, sc *scope, withCatalog bool)
 	b = appendMethods(append(b, `{"token":{"methods":`...), t.Methods)
 	b = append(append(b, `,"user":{"id":"`...), UserID(in.account)...)
 	b = appendString(append(b, `","name":`...), string(in.account.ID))
-	b = append(b, in.provider.user...)
+	if t.Methods&iam.MethodOpenID != 0 {
+		b = append(b, in.provider.federated...)
+	} else {
+		b = append(b, in.provider.local...)
+	}
 	b = base64.RawURLEncoding.AppendEncode(append(b, `,"audit_ids":["`...), t.AuditID[:])
 	b = appendTime(append(b, `"],"expires_at":`...), t.Expires)
 	b = appendTime(append(b, `,"issued_at":`...), t.IssuedAt)
+	if in.delegated() {
+		b = appendString(append(b, `,"application_credential":{"id":`...), credentialID(t.ClientID, t.Project))
+		b = append(appendString(append(b, `,"name":`...), sc.project.Name), `,"restricted":true}`...)
+	}
 	if t.Project != "" {
 		b = s.appendScope(b, sc)
 		if withCatalog {
@@ -103,16 +134,8 @@ func (s *Server) appendScope(b []byte, sc *scope) []byte {
 	b = append(b, `,"project":{"domain":{"id":"`+projectDomainID+`","name":"`+projectDomainName+`"},"id":"`...)
 	b = append(b, sc.project.ID...)
 	b = appendString(append(b, `","name":`...), sc.project.Name)
-	b = append(b, `},"is_domain":false,"roles":[`...)
-	first := true
-	for role := range sc.roles.All() {
-		if !first {
-			b = append(b, ',')
-		}
-		first = false
-		b = append(b, s.roles[role]...)
-	}
-	return append(b, ']')
+	b = append(b, `},"is_domain":false,"roles":`...)
+	return s.appendRoles(b, sc.roles)
 }
 
 func appendTime(b []byte, t time.Time) []byte {

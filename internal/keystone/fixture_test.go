@@ -61,6 +61,7 @@ type user struct {
 	id     iam.ClientID
 	secret string // its id
 	owner  urn.Account
+	value  string // of the secret
 }
 
 func (u user) identity() urn.URN { return urn.ServiceAccount(u.owner, string(u.id)) }
@@ -157,7 +158,7 @@ func (w *world) newUser(owner urn.Account) user {
 	must(w.t, err)
 	login, err := w.registry.Authenticate(w.t.Context(), made.ID, secret, registry.Use{})
 	must(w.t, err)
-	return user{made.ID, login.SecretID, owner}
+	return user{made.ID, login.SecretID, owner, secret}
 }
 
 func (w *world) grant(u user, right iam.Action, p iam.ProjectID) string {

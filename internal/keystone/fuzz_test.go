@@ -33,6 +33,8 @@ func FuzzAuthRequest(f *testing.F) {
 		f.Add(rescopeBody(token, scope))
 	}
 	f.Add(`{"auth":{"identity":{"methods":["password"]}}}`)
+	f.Add(w.client.passwordBody(projectScope(w.project)))
+	f.Add(credentialBody(w.client.credential(w.project), w.client.value))
 	f.Add("{")
 	f.Fuzz(func(t *testing.T, body string) {
 		r := httptest.NewRequest("POST", "http://h/v3/auth/tokens", strings.NewReader(body))

@@ -81,8 +81,8 @@ type Server struct {
 // provider is a Provider with what is derived from it.
 type provider struct {
 	Provider
-	domainID string // of the domain that its users are in
-	user     []byte // the end of the user object in tokens, from its domain on
+	domainID         string // of the domain that its users are in
+	federated, local []byte // the end of the user object in tokens, from its domain on
 }
 
 // New makes a Server. It refuses a configuration that would make it accept what it must not.
@@ -131,7 +131,7 @@ func (s *Server) addProviders() error {
 			return fmt.Errorf("keystone: a second identity provider %q for partition %q", p.Name, p.Partition)
 		}
 		made := &provider{Provider: p, domainID: stableID("domain", p.Name)}
-		made.user = made.userFragment()
+		made.federated, made.local = made.userFragments()
 		s.byName[p.Name], s.byPart[p.Partition] = made, made
 	}
 	return nil

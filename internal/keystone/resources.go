@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/stackgate/stackgate/internal/iam"
+	"github.com/stackgate/stackgate/internal/registry"
 	"github.com/stackgate/stackgate/internal/web"
 )
 
@@ -41,7 +42,7 @@ func ownProjects(s *Server, w http.ResponseWriter, r *http.Request, _ params) er
 }
 
 func (s *Server) sendProjects(w http.ResponseWriter, r *http.Request, in *session) error {
-	list, err := s.c.Registry.ProjectRights(r.Context(), in.account.ID, web.ClientAddr(r))
+	list, err := s.reachable(r, in)
 	if err != nil {
 		return err
 	}
@@ -54,6 +55,16 @@ func (s *Server) sendProjects(w http.ResponseWriter, r *http.Request, in *sessio
 	}
 	send(w, http.StatusOK, s.appendLinks(append(b, ']'), r))
 	return nil
+}
+
+// reachable lists the projects that the caller's token could lead to: those with a role now. A token of an application credential leads
+// to its own project only, and sees no other (threat K10).
+func (s *Server) reachable(r *http.Request, in *session) ([]registry.ProjectRights, error) {
+	list, err := s.c.Registry.ProjectRights(r.Context(), in.account.ID, web.ClientAddr(r))
+	if in.delegated() {
+		list = slices.DeleteFunc(list, func(p registry.ProjectRights) bool { return p.Project.ID != in.token.Project })
+	}
+	return list, err
 }
 
 func (s *Server) appendProject(b []byte, p *iam.Project) []byte {
@@ -99,7 +110,7 @@ func showProject(s *Server, w http.ResponseWriter, r *http.Request, p params) er
 		return err
 	}
 	project, err := s.c.Registry.ProjectByID(r.Context(), in.account.ID, iam.ProjectID(p.segments[0]), web.ClientAddr(r))
-	if errors.Is(err, iam.NotFound) {
+	if errors.Is(err, iam.NotFound) || err == nil && in.delegated() && project.ID != in.token.Project {
 		return policyRefusal(p)
 	}
 	if err != nil {

@@ -57,6 +57,13 @@ func newRoutes() *node {
 	root.add("GET", "v3/users/{id}", "get_user", showUser)
 	root.add("GET", "v3/users/{id}/projects", "list_user_projects", userProjects)
 	root.add("GET", "v3/users/{id}/groups", "list_groups_for_user", userGroups)
+	root.add("GET", "v3/users/{id}/application_credentials", "list_application_credentials", listCredentials)
+	root.add("POST", "v3/users/{id}/application_credentials", "create_application_credential", refuseCredential)
+	root.add("GET", "v3/users/{id}/application_credentials/{credential}", "get_application_credential", showCredential)
+	root.add("DELETE", "v3/users/{id}/application_credentials/{credential}", "delete_application_credential", refuseCredential)
+	root.add("GET", "v3/users/{id}/access_rules", "list_access_rules", listAccessRules)
+	root.add("GET", "v3/users/{id}/access_rules/{rule}", "get_access_rule", showAccessRule)
+	root.add("DELETE", "v3/users/{id}/access_rules/{rule}", "delete_access_rule", showAccessRule)
 	root.add("GET", "v3/regions", "list_regions", listRegions)
 	root.add("GET", "v3/regions/{id}", "get_region", showRegion)
 	for _, a := range administration() {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stackgate/stackgate/internal/iam"
 	"github.com/stackgate/stackgate/internal/keystone"
 	"github.com/stackgate/stackgate/internal/registry"
 	"github.com/stackgate/stackgate/internal/web"
@@ -28,6 +29,8 @@ func TestADatabaseThatIsAwayGrantsNothing(t *testing.T) {
 		{"GET", "/v3/auth/tokens", "X-Auth-Token", token, ""},
 		{"GET", "/v3/auth/projects", "X-Auth-Token", token, ""},
 		{"POST", "/v3/auth/tokens", "", "", body},
+		{"POST", "/v3/auth/tokens", "", "", w.client.passwordBody("")},
+		{"POST", "/v3/auth/tokens", "", "", credentialBody(w.client.credential(w.project), w.client.value)},
 		{"POST", loginURL, "Authorization", "Bearer " + w.idToken(w.client), ""},
 		{"DELETE", "/v3/auth/tokens", "X-Auth-Token", token, ""},
 	} {
@@ -54,14 +57,20 @@ func TestTokensAreInNoLogAndNoBody(t *testing.T) {
 	jwt := w.idToken(w.client)
 	unscoped := w.bearer(jwt)
 	scoped := w.rescope(unscoped.token(), projectScope(w.project))
-	secrets := []string{jwt, strings.Split(jwt, ".")[2], unscoped.token(), scoped.token()}
-	answers := []*answer{
+	secrets := []string{w.client.value, jwt, strings.Split(jwt, ".")[2], unscoped.token(), scoped.token()}
+	bySecret := []*answer{
+		w.password(w.client, "", ""), w.credential(string(w.client.id), w.client.value), w.credential(w.client.credential(w.project), w.client.value),
+		w.credential(w.client.value, w.client.value), w.password(user{id: iam.ClientID(w.client.value), value: w.client.value}, "", ""),
+		w.auth(`{"methods":["application_credential"],"application_credential":{"id":"`+w.client.value+`","user":"`+w.client.value+`"}}`, ""),
+		w.auth(`{"methods":["password"],"password":{"user":["`+w.client.value+`"]}}`, ""),
+	}
+	answers := append(bySecret, []*answer{
 		unscoped, scoped, w.rescope(unscoped.token(), projectScope(w.unused)), w.rescope(scoped.token()+"x", ""), w.bearer(jwt + "x"),
 		w.do("GET", "/v3/auth/tokens", "", "X-Auth-Token", w.login(w.stranger), "X-Subject-Token", scoped.token()),
 		w.do("GET", "/v3/auth/tokens", "", "X-Auth-Token", scoped.token(), "X-Subject-Token", unscoped.token()),
 		w.do("DELETE", "/v3/auth/tokens", "", "X-Auth-Token", scoped.token(), "X-Subject-Token", scoped.token()),
 		w.get("/v3/auth/projects", scoped.token()),
-	}
+	}...)
 	for _, secret := range secrets {
 		if strings.Contains(log.String(), secret) {
 			t.Errorf("the log holds %.12s…", secret)

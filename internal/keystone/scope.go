@@ -23,9 +23,10 @@ type target struct {
 type scopeKind string
 
 const (
-	scopeNone    scopeKind = ""
-	scopeProject scopeKind = "project"
-	scopeForeign scopeKind = "domain, system or trust" // known, but nobody has a role there
+	scopeNone     scopeKind = ""
+	scopeUnscoped scopeKind = "unscoped"
+	scopeProject  scopeKind = "project"
+	scopeForeign  scopeKind = "domain, system or trust" // known, but nobody has a role there
 )
 
 // Wire forms of a scope.
@@ -58,7 +59,7 @@ func parseScope(v jsontext.Value) (target, error) {
 	}
 	if v.Kind() == '"' {
 		if string(bytes.TrimSpace(v)) == `"unscoped"` {
-			return target{}, nil
+			return target{kind: scopeUnscoped}, nil
 		}
 		return target{}, errScope()
 	}
@@ -83,7 +84,7 @@ func (ws *wireScope) target() (target, error) {
 	case count != 1:
 		return target{}, errScope()
 	case ws.Unscoped != nil:
-		return target{}, nil
+		return target{kind: scopeUnscoped}, nil
 	case ws.Project != nil:
 		return parseProject(ws.Project)
 	case ws.Domain != nil:
@@ -123,6 +124,8 @@ func parseProject(v jsontext.Value) (target, error) {
 func (s *Server) resolve(r *http.Request, in *session, asked target) (iam.ProjectID, error) {
 	switch asked.kind {
 	case scopeNone:
+		return s.unasked(r, in)
+	case scopeUnscoped:
 		return "", nil
 	case scopeForeign:
 		return "", unauthorized("nobody has a role on a domain, the system or a trust")
@@ -142,6 +145,23 @@ func (s *Server) resolve(r *http.Request, in *session, asked target) (iam.Projec
 		return "", unauthorized("no role on a project of that name")
 	}
 	return p.ID, err
+}
+
+// unasked finds the project of a session that asks for no scope: that of its application credential; else, for a user who did not
+// come by federation, the default project if there is a role on it, as Keystone has it.
+func (s *Server) unasked(r *http.Request, in *session) (iam.ProjectID, error) {
+	stored := in.account.DefaultProject
+	if in.delegated() {
+		return in.token.Project, nil
+	}
+	if stored == "" || in.token.Methods&iam.MethodOpenID != 0 {
+		return "", nil
+	}
+	roles, err := s.c.Registry.Roles(r.Context(), in.account.ID, stored, web.ClientAddr(r))
+	if err != nil || roles == 0 {
+		return "", err
+	}
+	return stored, nil
 }
 
 // isDefault reports whether every member that is there names the one domain that projects are in, and at least one does: what is

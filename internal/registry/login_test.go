@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,6 +37,8 @@ func refusedLoginsAreAlike(t *testing.T, w *world) {
 		"a client id with a NUL":     {"EU.\x00", secret},
 		"a wrong secret":             {sa.ID, iam.NewSecretValue()},
 		"no secret":                  {sa.ID, ""},
+		"a secret of a megabyte":     {sa.ID, strings.Repeat("x", 1<<20)},
+		"the secret and more":        {sa.ID, secret + strings.Repeat("x", 256)},
 		"another client's secret":    {sa.ID, disabledSecret},
 		"an expired secret":          {expired.ID, expiredSecret},
 		"a disabled service account": {disabled.ID, disabledSecret},
