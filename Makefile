@@ -7,7 +7,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 export CGO_ENABLED := 0
 
-.PHONY: build dev demo test check bench release
+.PHONY: build dev demo test test-real check bench release
 
 build: ## bin/stackgate
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/stackgate ./cmd/stackgate
@@ -20,6 +20,10 @@ demo: build ## play the guide from end to end and exit
 
 test: ## all tests
 	$(GO) test -timeout 25m ./...
+
+test-real: ## the tests with real services of Debian's packages, which it installs (as root) and runs on loopback
+	sh scripts/real-packages.sh
+	STACKGATE_REAL=1 $(GO) test -count=1 -timeout 20m -run Real ./...
 
 check: ## formatting, vet, staticcheck, known vulnerabilities (where the database is reachable), go.mod
 	@test -z "$$(gofmt -l .)" || { echo 'gofmt would change:'; gofmt -l .; exit 1; }
