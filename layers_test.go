@@ -20,6 +20,7 @@ const module = "github.com/stackgate/stackgate/"
 var layers = map[string][]string{
 	"internal/urn":             {},
 	"internal/rbac":            {},
+	"internal/policyfile":      {"internal/rbac"},
 	"internal/web":             {},
 	"internal/keys":            {},
 	"internal/audit":           {"internal/urn"},
@@ -50,8 +51,8 @@ var layers = map[string][]string{
 	"internal/servertest": {"internal/urn", "internal/rbac", "internal/iam", "internal/keys", "internal/store", "internal/registry",
 		"internal/api", "internal/server", "internal/sandbox"},
 	"internal/realcloud": {}, // real services for tests: they know nothing of ours
-	"internal/cli": {"internal/urn", "internal/rbac", "internal/web", "internal/keys", "internal/audit", "internal/iam", "internal/store",
-		"internal/registry", "internal/api", "internal/server", "internal/sandbox", "internal/load"},
+	"internal/cli": {"internal/urn", "internal/rbac", "internal/policyfile", "internal/web", "internal/keys", "internal/audit",
+		"internal/iam", "internal/store", "internal/registry", "internal/api", "internal/server", "internal/sandbox", "internal/load"},
 	"cmd/stackgate": {"internal/cli"},
 }
 
