@@ -116,7 +116,7 @@ STACKGATE_URL, STACKGATE_CLIENT_ID and STACKGATE_CLIENT_SECRET name; stackgate d
 	add("run", a.dev(), a.demo(), a.serve(), a.initialise(), a.bench())
 	add("tenant", a.tenantCommands()...)
 	add("operator", a.operatorCommands()...)
-	add("look", a.rights(), a.operation(), a.version(), a.reference())
+	add("look", a.rights(), a.policyFiles(), a.operation(), a.version(), a.reference())
 	return root
 }
 
