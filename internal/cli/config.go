@@ -53,6 +53,7 @@ type TLS struct {
 type ProviderEntry struct {
 	Name      string `yaml:"name"`
 	Partition string `yaml:"partition"`
+	Keystone  string `yaml:"keystone"` // an operator's own, https://keystone.example:5000/v3, which its id_tokens are for; none
 }
 
 // A SandboxEntry configures the embedded cloud.
@@ -121,8 +122,22 @@ func (c *Config) check() error {
 	default:
 		return errors.New("id_token_algorithm must be ES256 or RS256")
 	}
+	for _, p := range c.Providers {
+		if p.Keystone != "" && !identityAddress(p.Keystone) {
+			return fmt.Errorf("identity_providers: the keystone of %s must be its public address as clients give it in OS_AUTH_URL, "+
+				"such as https://keystone.example:5000/v3", p.Name)
+		}
+	}
 	_, err = c.proxies()
 	return err
+}
+
+// identityAddress reports whether s can be an OS_AUTH_URL that two programs compare letter by letter: Apache hands on the audiences of a
+// token with a semicolon between them.
+func identityAddress(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && strings.HasSuffix(u.Path, "/v3") &&
+		u.RawQuery == "" && u.Fragment == "" && u.String() == s && !strings.Contains(s, ";")
 }
 
 func (c *Config) proxies() ([]netip.Prefix, error) {
@@ -165,7 +180,7 @@ func (c *Config) server(log *slog.Logger) (server.Config, error) {
 		}
 	}
 	for _, p := range c.Providers {
-		out.Providers = append(out.Providers, server.Provider{Name: p.Name, Partition: urn.Partition(p.Partition)})
+		out.Providers = append(out.Providers, server.Provider{Name: p.Name, Partition: urn.Partition(p.Partition), Keystone: p.Keystone})
 	}
 	if c.Sandbox != nil {
 		out.Sandbox = &server.Sandbox{Dir: c.Sandbox.Dir, Regions: c.Sandbox.Regions, Aliases: c.Sandbox.Aliases}

@@ -57,7 +57,7 @@ type credential struct {
 
 func operator(a urn.Account) iam.Caller { return iam.Caller{Operator: "test", Account: a} }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB, change ...func(*oidc.Config)) *world {
 	t.Helper()
 	st, err := store.Open(t.Context(), store.Config{URL: filepath.Join(t.TempDir(), "s.db")})
 	must(t, err)
@@ -72,6 +72,9 @@ func newWorld(t testing.TB) *world {
 	listener := httptest.NewUnstartedServer(nil)
 	w.url = "http://" + listener.Listener.Addr().String()
 	w.config = oidc.Config{Registry: reg, Ring: ring, PublicURL: w.url, IdentityAudience: w.url + "/v3", Partitions: []urn.Partition{urn.EU, urn.CA}}
+	for _, f := range change {
+		f(&w.config)
+	}
 	s, err := oidc.New(w.config)
 	must(t, err)
 	listener.Config.Handler = web.New(web.Config{Logger: slog.New(slog.NewTextHandler(w, nil)), OnEvent: w.note}).Wrap(s)

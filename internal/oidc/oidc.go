@@ -32,9 +32,12 @@ type Config struct {
 	Registry         *registry.Registry
 	Ring             *keys.Ring
 	PublicURL        string          // of the server, without a final slash
-	IdentityAudience string          // the one Identity API that the id_tokens are for
+	IdentityAudience string          // our Identity API, which the id_tokens are for
 	Partitions       []urn.Partition // that have a role-adapter
 	Now              func() time.Time
+
+	// Keystones are operators' own, by the partition whose id_tokens are for it and, so, not for our Identity API.
+	Keystones map[urn.Partition]string
 
 	IDTokenLife         time.Duration // 0: 10 minutes
 	AccessTokenLife     time.Duration // of the role-adapter's access tokens; 0: 10 minutes
@@ -82,6 +85,14 @@ func New(c Config) (*Server, error) {
 		s.documents[p] = doc
 	}
 	return s, nil
+}
+
+// audience gives the one Identity API that a partition's id_tokens are for.
+func (s *Server) audience(p urn.Partition) string {
+	if keystone := s.c.Keystones[p]; keystone != "" {
+		return keystone
+	}
+	return s.c.IdentityAudience
 }
 
 // ServeHTTP routes on the path as it was sent: a URN has colons and may be percent-encoded.

@@ -182,7 +182,7 @@ func (s *Server) idToken(r *http.Request, login registry.Login, t iam.Token, sco
 	account := login.Account
 	c := claims{
 		Issuer: Issuer(s.c.PublicURL, account.Owner.Partition), Subject: string(account.Identity()),
-		Audience: []string{string(account.ID), s.c.IdentityAudience}, Authorized: string(account.ID),
+		Audience: []string{string(account.ID), s.audience(account.Owner.Partition)}, Authorized: string(account.ID),
 		Expires: t.IssuedAt.Add(s.c.IDTokenLife).Unix(), IssuedAt: t.IssuedAt.Unix(), NotBefore: t.IssuedAt.Unix(),
 		ID: base64.RawURLEncoding.EncodeToString(t.AuditID[:]), SecretID: login.SecretID, Groups: groups,
 	}

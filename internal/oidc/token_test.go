@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stackgate/stackgate/internal/iam"
+	"github.com/stackgate/stackgate/internal/oidc"
+	"github.com/stackgate/stackgate/internal/urn"
 )
 
 func TestTheGuidesLogin(t *testing.T) {
@@ -57,6 +59,22 @@ func TestO18_TheAudienceNamesClientAndService(t *testing.T) {
 	claims := w.claims(w.basic(pciEU+"/token", string(c.ID), c.secret, grant).json.IDToken)
 	if got, ok := claims["aud"].([]any); !ok || len(got) != 2 || got[0] != string(c.ID) || got[1] != w.url+"/v3" {
 		t.Errorf("aud %v", claims["aud"])
+	}
+}
+
+// TestO18_AnOperatorsKeystoneIsTheAudienceInsteadOfOurs: one of the two, never both, and only for that partition.
+func TestO18_AnOperatorsKeystoneIsTheAudienceInsteadOfOurs(t *testing.T) {
+	const keystone = "https://keystone.example:5000/v3"
+	w := newWorld(t, func(c *oidc.Config) { c.Keystones = map[urn.Partition]string{urn.EU: keystone} })
+	for _, owner := range []urn.Account{european, canadian} {
+		c, want := w.account(owner), w.url+"/v3"
+		if owner == european {
+			want = keystone
+		}
+		claims := w.claims(w.basic(pciCA+"/token", string(c.ID), c.secret, grant).json.IDToken)
+		if got, ok := claims["aud"].([]any); !ok || len(got) != 2 || got[0] != string(c.ID) || got[1] != want {
+			t.Errorf("%s: aud %v", owner.Partition, claims["aud"])
+		}
 	}
 }
 

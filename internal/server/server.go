@@ -33,11 +33,12 @@ import (
 type Provider struct {
 	Name      string // ovhcloud-emea
 	Partition urn.Partition
+	Keystone  string // an operator's own, https://keystone.example:5000/v3, that trusts the provider; "": our Identity API
 }
 
 // DefaultProviders are the names of the guide.
 func DefaultProviders() []Provider {
-	return []Provider{{"ovhcloud-emea", urn.EU}, {"ovhcloud-world", urn.CA}, {"ovhcloud-us", urn.US}}
+	return []Provider{{Name: "ovhcloud-emea", Partition: urn.EU}, {Name: "ovhcloud-world", Partition: urn.CA}, {Name: "ovhcloud-us", Partition: urn.US}}
 }
 
 // Config is one Stackgate. Members that say so may be zero.
@@ -147,13 +148,15 @@ func (s *Server) openData(ctx context.Context) (err error) {
 func (s *Server) openFaces(context.Context) (err error) {
 	var partitions []urn.Partition
 	var providers []keystone.Provider
+	keystones := map[urn.Partition]string{}
 	for _, p := range s.c.Providers {
-		partitions = append(partitions, p.Partition)
+		partitions, keystones[p.Partition] = append(partitions, p.Partition), p.Keystone
 		providers = append(providers, keystone.Provider{Name: p.Name, Partition: p.Partition, Issuer: oidc.Issuer(s.c.PublicURL, p.Partition)})
 	}
 	audience := s.c.PublicURL + "/v3"
 	if s.oidc, err = oidc.New(oidc.Config{
-		Registry: s.registry, Ring: s.ring, PublicURL: s.c.PublicURL, IdentityAudience: audience, Partitions: partitions, Now: s.c.Now,
+		Registry: s.registry, Ring: s.ring, PublicURL: s.c.PublicURL, IdentityAudience: audience, Keystones: keystones,
+		Partitions: partitions, Now: s.c.Now,
 	}); err != nil {
 		return fmt.Errorf("role-adapter: %w", err)
 	}

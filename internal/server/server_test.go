@@ -8,6 +8,7 @@ import (
 
 	"github.com/stackgate/stackgate/internal/iam"
 	"github.com/stackgate/stackgate/internal/rbac"
+	"github.com/stackgate/stackgate/internal/server"
 	"github.com/stackgate/stackgate/internal/servertest"
 	"github.com/stackgate/stackgate/internal/urn"
 )
@@ -192,6 +193,25 @@ func TestNoAPITakesAnothersToken(t *testing.T) {
 		if ok := name == "identity token"; ok != (validate == 200) || !ok && validate != 404 {
 			t.Errorf("validation of the %s: %d", name, validate)
 		}
+	}
+}
+
+// TestAnIDTokenForAnOperatorsKeystoneIsNotForUs: the audience is one of the two, so neither Identity API can log in at the other.
+func TestAnIDTokenForAnOperatorsKeystoneIsNotForUs(t *testing.T) {
+	s := servertest.Start(t, func(c *server.Config) {
+		c.Providers = server.DefaultProviders()
+		c.Providers[0].Keystone = "https://keystone.example:5000/v3"
+	})
+	c := s.ServiceAccount("x", "publicCloudProject:openstack:infrastructureSupervisor")
+	tokens := s.Tokens(c).Body
+	login := func(bearer string) servertest.Answer {
+		return s.Do("POST", "/v3/OS-FEDERATION/identity_providers/ovhcloud-emea/protocols/openid/auth", "", "Authorization: Bearer "+bearer)
+	}
+	if a := login(member(t, tokens, "id_token")); a.Status != 401 || !strings.Contains(a.Body, "aud does not contain") {
+		t.Errorf("the id_token for the operator's Keystone: %d %s", a.Status, a.Body)
+	}
+	if a := login(member(t, tokens, "access_token")); a.Status != 201 {
+		t.Errorf("the access token, which is for us alone: %d %s", a.Status, a.Body)
 	}
 }
 
