@@ -17,8 +17,8 @@ import (
 
 // accessFlags say for whom an openrc or clouds.yaml is.
 type accessFlags struct {
-	account, project, region, provider, cloud string
-	newSecret                                 bool
+	account, project, region, provider, cloud, as string
+	newSecret                                     bool
 }
 
 func (f *accessFlags) register(c *cobra.Command) *cobra.Command {
@@ -27,6 +27,7 @@ func (f *accessFlags) register(c *cobra.Command) *cobra.Command {
 	fl.StringVar(&f.project, "project", "", "project `id` (required)")
 	fl.StringVar(&f.region, "region", "GRA1", "region `name`")
 	fl.StringVar(&f.provider, "identity-provider", "", "`name`; that of the service account's partition if absent")
+	fl.StringVar(&f.as, "as", string(asOIDC), "`way` to log in: oidc, or for tools without OpenID Connect password or application-credential")
 	fl.BoolVar(&f.newSecret, "new-secret", false, "make a further secret and put it into the file")
 	_ = c.MarkFlagRequired("service-account")
 	_ = c.MarkFlagRequired("project")
@@ -38,8 +39,12 @@ func (a *app) openrc() *cobra.Command {
 	return f.register(&cobra.Command{
 		Use: "openrc --service-account CLIENT_ID --project ID", Short: "Print the guide's variables for the openstack command", Args: cobra.NoArgs,
 		Long: `Print a file to source before using the openstack command or the Python SDK. It asks for the secret when it is sourced, or
-holds a new one with --new-secret; and it unsets variables of other logins that would get in the way.`,
-		Example: "  stackgate openrc --service-account EU.0f0f0f0f0f0f0f0f --project 0f0f… --new-secret >openrc",
+holds a new one with --new-secret; and it unsets variables of other logins that would get in the way.
+
+With --as password or --as application-credential it is for whatever knows no OpenID Connect: Terraform, Packer, rclone, restic and
+others. It is the same service account, secret and rights each time; a token got with an application credential stays on its project.`,
+		Example: `  stackgate openrc --service-account EU.0f0f0f0f0f0f0f0f --project 0f0f… --new-secret >openrc
+  stackgate openrc --service-account EU.0f0f0f0f0f0f0f0f --project 0f0f… --as application-credential --new-secret >terraform.rc`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.writeAccess(c.Context(), &f, func(w io.Writer, v access) error { return writeOpenrc(w, v) })
 		},
@@ -74,6 +79,11 @@ func (a *app) writeAccess(ctx context.Context, f *accessFlags, write func(io.Wri
 
 func (f *accessFlags) access(ctx context.Context, cl *api.Client) (access, error) {
 	v := access{PublicURL: strings.TrimRight(os.Getenv("STACKGATE_URL"), "/"), Project: f.project, ClientID: f.account, Region: f.region, Cloud: f.cloud}
+	switch v.As = door(f.as); v.As {
+	case asOIDC, asPassword, asCredential:
+	default:
+		return v, usagef("--as %q is none of oidc, password, application-credential", f.as)
+	}
 	if !validProject(f.project) {
 		return v, usagef("--project %q is not a project id: 32 lower-case hexadecimal digits", f.project)
 	}
