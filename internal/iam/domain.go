@@ -57,6 +57,7 @@ type ServiceAccount struct {
 	Disabled       bool
 	DefaultProject ProjectID     // optional: where a bare client id logs in
 	TokenLife      time.Duration // of Identity tokens; 0 is the server's default
+	ServiceProject ProjectID     // where it has the flag service, which only the operator sets, at its creation; no policy grants it
 	CreatedAt      time.Time
 	UpdatedAt      time.Time // zero until the first change
 }

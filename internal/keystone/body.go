@@ -23,18 +23,24 @@ const (
 	projectDomainName = "Default"
 )
 
+// serviceRole is the name, known to every service of OpenStack, of the flag that only the operator sets.
+const serviceRole = "service"
+
 // roleFragments are the JSON objects of the roles, by role.
 type roleFragments [][]byte
 
 func newRoleFragments() roleFragments {
 	var f roleFragments
 	for role := range rbac.AllRoles.All() {
-		name := role.String()
-		b := append([]byte(`{"id":"`), stableID("role", name)...)
-		b = append(append(b, `","name":"`...), name...)
-		f = append(f, append(b, `","domain_id":null,"description":null,"options":{}}`...))
+		f = append(f, appendRole(nil, role.String()))
 	}
 	return f
+}
+
+func appendRole(b []byte, name string) []byte {
+	b = append(append(b, `{"id":"`...), stableID("role", name)...)
+	b = append(append(b, `","name":"`...), name...)
+	return append(b, `","domain_id":null,"description":null,"options":{}}`...)
 }
 
 // userFragments are the user object of this provider's users after their id and name: for tokens that began with federation, and
@@ -78,14 +84,22 @@ type session struct {
 // delegated reports whether the token was got with an application credential: it is for its one project, and nothing but that.
 func (in *session) delegated() bool { return in.token.Methods&iam.MethodApplicationCredential != 0 }
 
+// serves reports whether the token is one of a service of OpenStack, on the service's own project, and not of an application
+// credential, which is for a project's things and nothing else (threat K10).
+func (in *session) serves() bool {
+	return in.token.Project != "" && in.token.Project == in.account.ServiceProject && !in.delegated()
+}
+
 // A scope is what a token body says of its project: nothing for an unscoped token.
 type scope struct {
 	project iam.Project
 	roles   rbac.Roles
+	service bool // the role that no policy grants: of OpenStack's services on their own project
 }
 
 // scopeOf asks for the project of a token and the roles on it, as they are now. No role, or no project any more: iam.NotFound.
-func (s *Server) scopeOf(ctx context.Context, t *iam.Token, addr netip.Addr) (scope, error) {
+func (s *Server) scopeOf(ctx context.Context, in *session, addr netip.Addr) (scope, error) {
+	t, service := &in.token, in.serves()
 	if t.Project == "" {
 		return scope{}, nil
 	}
@@ -93,14 +107,14 @@ func (s *Server) scopeOf(ctx context.Context, t *iam.Token, addr netip.Addr) (sc
 	if err != nil {
 		return scope{}, err
 	}
-	if roles == 0 {
+	if roles == 0 && !service {
 		return scope{}, iam.Errorf(iam.NotFound, "no role on the project")
 	}
 	project, err := s.c.Registry.ProjectByID(ctx, t.ClientID, t.Project, addr)
 	if err != nil {
 		return scope{}, err
 	}
-	return scope{project, roles}, nil
+	return scope{project, roles, service}, nil
 }
 
 // appendToken appends the body of a token answer.
@@ -135,7 +149,7 @@ func (s *Server) appendScope(b []byte, sc *scope) []byte {
 	b = append(b, sc.project.ID...)
 	b = appendString(append(b, `","name":`...), sc.project.Name)
 	b = append(b, `},"is_domain":false,"roles":`...)
-	return s.appendRoles(b, sc.roles)
+	return s.appendRoles(b, sc.roles, sc.service)
 }
 
 func appendTime(b []byte, t time.Time) []byte {

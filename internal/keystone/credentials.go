@@ -59,18 +59,24 @@ func (s *Server) appendCredential(b []byte, in *session, p *registry.ProjectRigh
 	b = appendString(append(b, `,"name":`...), p.Project.Name)
 	b = append(append(b, `,"description":"","user_id":"`...), user...)
 	b = append(append(b, `","project_id":"`...), p.Project.ID...)
-	b = s.appendRoles(append(b, `","roles":`...), p.Roles)
+	b = s.appendRoles(append(b, `","roles":`...), p.Roles, false)
 	b = append(b, `,"access_rules":[],"expires_at":null,"unrestricted":false,"system":null,"links":{"self":`...)
 	return append(appendString(b, s.c.PublicURL+"/v3/users/"+user+"/application_credentials/"+id), "}}"...)
 }
 
-func (s *Server) appendRoles(b []byte, roles rbac.Roles) []byte {
+func (s *Server) appendRoles(b []byte, roles rbac.Roles, service bool) []byte {
 	b = append(b, '[')
 	for role := range roles.All() {
 		if b[len(b)-1] != '[' {
 			b = append(b, ',')
 		}
 		b = append(b, s.roles[role]...)
+	}
+	if service {
+		if b[len(b)-1] != '[' {
+			b = append(b, ',')
+		}
+		b = appendRole(b, serviceRole)
 	}
 	return append(b, ']')
 }

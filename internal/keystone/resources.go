@@ -19,7 +19,7 @@ func tokenCatalog(s *Server, w http.ResponseWriter, r *http.Request, _ params) e
 	if in.token.Project == "" {
 		return forbidden("an unscoped token has no catalog")
 	}
-	_, err = s.scopeOf(r.Context(), &in.token, web.ClientAddr(r))
+	_, err = s.scopeOf(r.Context(), in, web.ClientAddr(r))
 	if iam.KindOf(err) == iam.NotFound {
 		return unauthorized("no role on the project any more")
 	}

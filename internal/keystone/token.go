@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -102,27 +104,48 @@ func (in *session) caller(r *http.Request) iam.Caller {
 	}
 }
 
-// subject opens the token of X-Subject-Token for somebody who may look at it or revoke it: its own owner.
-func (s *Server) subject(r *http.Request, p params, allowExpired bool) (*session, error) {
+// A look is what may be done with somebody's token: beside its owner, a service may read it.
+type look struct{ allowExpired, byService bool }
+
+// subject opens the token of X-Subject-Token for somebody who may look at it or revoke it: its own owner, or a service where that may.
+// Nobody but a service ever gets another's.
+func (s *Server) subject(r *http.Request, p params, l look) (in *session, others bool, err error) {
 	caller, err := s.authenticate(r)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	values := r.Header["X-Subject-Token"]
 	if len(values) != 1 || values[0] == "" {
-		return nil, notFound("No token in the request")
+		return nil, false, notFound("No token in the request")
 	}
 	if values[0] == r.Header["X-Auth-Token"][0] {
-		return caller, nil
+		return caller, false, nil
 	}
-	in, err := s.openSubject(r.Context(), values[0], allowExpired)
+	in, err = s.openSubject(r.Context(), values[0], l.allowExpired)
 	if err != nil {
-		return nil, deadToken(err)
+		return nil, false, deadToken(err)
 	}
-	if in.account.ID != caller.account.ID {
-		return nil, policyRefusal(p)
+	if in.account.ID == caller.account.ID {
+		return in, false, nil
 	}
-	return in, nil
+	service, err := s.isService(r.Context(), caller)
+	if err == nil && !(service && l.byService) {
+		err = policyRefusal(p)
+	}
+	web.EventOf(r.Context()).Add(slog.String("subject", string(in.account.Identity())))
+	return in, true, err
+}
+
+// isService reports whether a session is one of a service, whose project is still there.
+func (s *Server) isService(ctx context.Context, in *session) (bool, error) {
+	if !in.serves() {
+		return false, nil
+	}
+	sc, err := s.scopeOf(ctx, in, netip.Addr{})
+	if iam.KindOf(err) == iam.NotFound {
+		return false, nil
+	}
+	return sc.service, err
 }
 
 func (s *Server) openSubject(ctx context.Context, token string, allowExpired bool) (*session, error) {
@@ -148,14 +171,19 @@ func deadToken(err error) error {
 	return err
 }
 
-// validateToken is GET and HEAD /v3/auth/tokens. The roles in the answer are those of this moment.
+// validateToken is GET and HEAD /v3/auth/tokens. The roles in the answer are those of this moment. A service may GET anybody's token, but,
+// as with the original, not HEAD it; from where its owner sent it, the service knows and we do not.
 func validateToken(s *Server, w http.ResponseWriter, r *http.Request, p params) error {
 	q := queryOf(r)
-	in, err := s.subject(r, p, q.allowExpired)
+	in, others, err := s.subject(r, p, look{allowExpired: q.allowExpired, byService: r.Method == http.MethodGet})
 	if err != nil {
 		return err
 	}
-	sc, err := s.scopeOf(r.Context(), &in.token, web.ClientAddr(r))
+	from := web.ClientAddr(r)
+	if others {
+		from = netip.Addr{}
+	}
+	sc, err := s.scopeOf(r.Context(), in, from)
 	if err != nil {
 		return deadToken(err)
 	}
@@ -174,7 +202,7 @@ func (s *Server) sendToken(w http.ResponseWriter, status int, in *session, sc *s
 
 // issue seals a token, says so in the event, and answers 201 with it.
 func (s *Server) issue(w http.ResponseWriter, r *http.Request, in *session) error {
-	sc, err := s.scopeOf(r.Context(), &in.token, web.ClientAddr(r))
+	sc, err := s.scopeOf(r.Context(), in, web.ClientAddr(r))
 	if iam.KindOf(err) == iam.NotFound { // unknown, disabled, another account's, no role: nobody learns which
 		return unauthorized("no role on the project")
 	}
@@ -193,7 +221,7 @@ func (s *Server) issue(w http.ResponseWriter, r *http.Request, in *session) erro
 
 // revokeToken is DELETE /v3/auth/tokens: one's own token ends, those made from it do not.
 func revokeToken(s *Server, w http.ResponseWriter, r *http.Request, p params) error {
-	in, err := s.subject(r, p, false)
+	in, _, err := s.subject(r, p, look{})
 	if err != nil {
 		return err
 	}

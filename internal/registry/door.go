@@ -125,7 +125,7 @@ func (r *Registry) authorize(ctx context.Context, tx *store.Tx, c *iam.Caller, a
 		return nil
 	}
 	if a.action == "" {
-		return iam.Errorf(iam.Denied, "Only whoever runs this server may do that.")
+		return operatorOnly()
 	}
 	res, err := tx.Resource(ctx, a.resource(c))
 	if err != nil {
@@ -139,6 +139,10 @@ func (r *Registry) authorize(ctx context.Context, tx *store.Tx, c *iam.Caller, a
 		return err
 	}
 	return denied(a.action, res.URN)
+}
+
+func operatorOnly() error {
+	return iam.Errorf(iam.Denied, "Only whoever runs this server may do that.")
 }
 
 func denied(action iam.Action, on urn.URN) error {

@@ -184,14 +184,20 @@ func (r *Registry) ProjectRights(ctx context.Context, id iam.ClientID, addr neti
 	return list, nil
 }
 
-// ProjectByID gives a project for whoever has a role on it (Keystone's token bodies); iam.NotFound otherwise.
+// reaches reports whether a standing identity has a role on a project, or the operator's flag service.
+func (r *Registry) reaches(e *identity, p *project, q question) bool {
+	serves := e.sa.ServiceProject == p.ID && !p.Disabled && p.Owner == e.sa.Owner
+	return serves || r.rolesOn(e, p, q) != 0
+}
+
+// ProjectByID gives a project for whoever has a role on it, or is a service there (Keystone's token bodies); iam.NotFound otherwise.
 func (r *Registry) ProjectByID(ctx context.Context, id iam.ClientID, project iam.ProjectID, addr netip.Addr) (iam.Project, error) {
 	q := question{r.now(), addr}
 	e, p, err := r.pair(ctx, id, project, q)
 	if err != nil {
 		return iam.Project{}, err
 	}
-	if e == nil || p == nil || r.rolesOn(e, p, q) == 0 {
+	if e == nil || p == nil || !r.reaches(e, p, q) {
 		return iam.Project{}, notFound("project", string(project))
 	}
 	return p.Project, nil
@@ -212,7 +218,7 @@ func (r *Registry) ProjectByName(ctx context.Context, id iam.ClientID, name stri
 		return iam.Project{}, public(err)
 	}
 	i := slices.IndexFunc(projects, func(p *project) bool { return p.Name == name })
-	if e.disabled || i < 0 || r.rolesOn(e, projects[i], q) == 0 {
+	if e.disabled || i < 0 || !r.reaches(e, projects[i], q) {
 		return iam.Project{}, notFound("project", name)
 	}
 	return projects[i].Project, nil

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -24,6 +25,16 @@ type ServiceAccountFilter struct {
 func (r *Registry) ServiceAccounts(ctx context.Context, c iam.Caller, f ServiceAccountFilter, p Page) (list []iam.ServiceAccount, next string, err error) {
 	err = r.read(ctx, c, attempt{action: iam.ActionClientGet}, func(tx *store.Tx) (err error) {
 		list, err = tx.ServiceAccounts(ctx, c.Account, f.UnusedSince, p.After, p.limit()+1)
+		return err
+	})
+	list, next = cut(list, p.limit(), func(s *iam.ServiceAccount) string { return string(s.ID) })
+	return list, next, err
+}
+
+// Services lists the service accounts of all accounts that are services of OpenStack, by id. Only an operator may.
+func (r *Registry) Services(ctx context.Context, c iam.Caller, p Page) (list []iam.ServiceAccount, next string, err error) {
+	err = r.read(ctx, c, attempt{name: "operator:service/get"}, func(tx *store.Tx) (err error) {
+		list, err = tx.Services(ctx, p.After, p.limit()+1)
 		return err
 	})
 	list, next = cut(list, p.limit(), func(s *iam.ServiceAccount) string { return string(s.ID) })
@@ -64,6 +75,9 @@ func (r *Registry) changeServiceAccount(ctx context.Context, c iam.Caller, id ia
 			return "", err
 		}
 		a.account, a.subject = sa.Owner, sa.Identity()
+		if sa.ServiceProject != "" && c.Operator == "" { // whoever could add a secret to it would be a service
+			return "", operatorOnly()
+		}
 		details, err := fn(tx, sa)
 		if err != nil {
 			return "", err
@@ -73,7 +87,8 @@ func (r *Registry) changeServiceAccount(ctx context.Context, c iam.Caller, id ia
 }
 
 // CreateServiceAccount makes a service account with its first secret; the secret's value is returned here only. ID "" is generated; only an
-// operator may choose one, and never one that was deleted. It needs iam.ActionClientCreate.
+// operator may choose one, and never one that was deleted. Only an operator may make one that is a service, with ServiceProject; it stays
+// one, and is changed by operators only. It needs iam.ActionClientCreate.
 func (r *Registry) CreateServiceAccount(ctx context.Context, c iam.Caller, s iam.ServiceAccount) (made iam.ServiceAccount, secret string, err error) {
 	err = r.change(ctx, c, attempt{action: iam.ActionClientCreate, account: s.Owner}, func(tx *store.Tx, a *attempt) (details string, err error) {
 		made = s
@@ -84,6 +99,9 @@ func (r *Registry) CreateServiceAccount(ctx context.Context, c iam.Caller, s iam
 			return "", err
 		}
 		a.account, a.subject = made.Owner, made.Identity()
+		if made.ServiceProject != "" {
+			return "name " + made.Name + ", a service on project " + string(made.ServiceProject), nil
+		}
 		return "name " + made.Name, nil
 	})
 	if err != nil {
@@ -93,6 +111,9 @@ func (r *Registry) CreateServiceAccount(ctx context.Context, c iam.Caller, s iam
 }
 
 func (r *Registry) createServiceAccount(ctx context.Context, tx *store.Tx, c *iam.Caller, s *iam.ServiceAccount) (secret string, err error) {
+	if s.ServiceProject != "" && c.Operator == "" {
+		return "", operatorOnly()
+	}
 	if err := chooseClientID(ctx, tx, c, s); err != nil {
 		return "", err
 	}
@@ -163,18 +184,23 @@ func validateServiceAccount(ctx context.Context, tx *store.Tx, s *iam.ServiceAcc
 	if s.TokenLife != 0 && (s.TokenLife < MinTokenLife || s.TokenLife > MaxTokenLife) {
 		return iam.Errorf(iam.Invalid, "The token life of a service account is between %v and %v.", MinTokenLife, MaxTokenLife)
 	}
-	if s.DefaultProject == "" {
+	return cmp.Or(ownProject(ctx, tx, s, s.DefaultProject), ownProject(ctx, tx, s, s.ServiceProject))
+}
+
+// ownProject wants a project, if any is named, to be of the service account's own account.
+func ownProject(ctx context.Context, tx *store.Tx, s *iam.ServiceAccount, id iam.ProjectID) error {
+	if id == "" {
 		return nil
 	}
-	p, err := tx.Project(ctx, s.DefaultProject)
+	p, err := tx.Project(ctx, id)
 	if err == nil && p.Owner != s.Owner {
 		err = store.ErrNotFound
 	}
-	return missing(err, "project", string(s.DefaultProject))
+	return missing(err, "project", string(id))
 }
 
 // UpdateServiceAccount applies change to the stored row, in a transaction; change may run more than once. Id, owner, times and whether it is
-// disabled stay as they are. It needs iam.ActionClientEdit.
+// disabled or a service stay as they are. It needs iam.ActionClientEdit.
 func (r *Registry) UpdateServiceAccount(ctx context.Context, c iam.Caller, id iam.ClientID, change func(*iam.ServiceAccount) error) (sa iam.ServiceAccount, err error) {
 	err = r.changeServiceAccount(ctx, c, id, iam.ActionClientEdit, func(tx *store.Tx, old iam.ServiceAccount) (string, error) {
 		sa = old
@@ -182,6 +208,7 @@ func (r *Registry) UpdateServiceAccount(ctx context.Context, c iam.Caller, id ia
 			return "", err
 		}
 		sa.ID, sa.Owner, sa.Disabled, sa.CreatedAt, sa.UpdatedAt = old.ID, old.Owner, old.Disabled, old.CreatedAt, tx.Now
+		sa.ServiceProject = old.ServiceProject
 		if err := validateServiceAccount(ctx, tx, &sa); err != nil {
 			return "", err
 		}

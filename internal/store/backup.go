@@ -42,7 +42,7 @@ type backupTrailer struct {
 
 const (
 	backupFormat = "stackgate backup 1"
-	backupSchema = 1
+	backupSchema = 2        // 1 had no service_flag
 	backupLine   = 64 << 20 // bytes; the longest line is a policy at all its bounds
 )
 
@@ -68,6 +68,7 @@ var backupSpecs = [...]backupSpec{
 	{"sealed_key", "id:t purpose:t algorithm:t sealed:x created:i active:i retired:i"},
 	{"audit_record", "seq:i at:i actor:t owner:t action:t subject:t outcome:t request_id:t details:t prev:x hash:x"},
 	{"audit_checkpoint", "seq:i hash:x at:i signature:x"},
+	{"service_flag", "client_id:t project:t"},
 }
 
 // names gives the columns as SQL lists them, and types their letters.
@@ -218,7 +219,7 @@ func (b *backupReader) restore(ctx context.Context, tx *Tx) error {
 	if head.Schema > backupSchema {
 		return fmt.Errorf("the backup has schema %d, this program knows up to %d: run a newer stackgate", head.Schema, backupSchema)
 	}
-	if err := b.tables(ctx, tx); err != nil {
+	if err := b.tables(ctx, tx, head.Schema); err != nil {
 		return err
 	}
 	tx.Audit = audit.Chain{Seq: head.AuditSeq}
@@ -227,9 +228,12 @@ func (b *backupReader) restore(ctx context.Context, tx *Tx) error {
 	return tx.exec(ctx, `UPDATE revision SET n = $1, pruned = $1`, head.Revision+1)
 }
 
-// tables reads up to the trailer and checks it.
-func (b *backupReader) tables(ctx context.Context, tx *Tx) error {
-	spec := -1
+// tables reads up to the trailer and checks it. What a schema brings stands after what it found.
+func (b *backupReader) tables(ctx context.Context, tx *Tx, schema int) error {
+	specs, spec := backupSpecs[:], -1
+	if schema < backupSchema {
+		specs = specs[:len(specs)-1]
+	}
 	var stmt *sql.Stmt
 	defer func() {
 		if stmt != nil {
@@ -242,22 +246,22 @@ func (b *backupReader) tables(ctx context.Context, tx *Tx) error {
 			return err
 		}
 		if len(line) > 0 && line[0] == '[' && stmt != nil {
-			if err := b.insert(ctx, stmt, &backupSpecs[spec], line); err != nil {
-				return fmt.Errorf("restore table %s: %w", backupSpecs[spec].table, err)
+			if err := b.insert(ctx, stmt, &specs[spec], line); err != nil {
+				return fmt.Errorf("restore table %s: %w", specs[spec].table, err)
 			}
 			continue
 		}
-		if spec++; spec == len(backupSpecs) {
+		if spec++; spec == len(specs) {
 			return b.trailer(line)
 		}
 		var head backupTable
-		if err := json.Unmarshal(line, &head, json.RejectUnknownMembers(true)); err != nil || head.Table != backupSpecs[spec].table {
-			return fmt.Errorf("the backup is damaged: want table %s", backupSpecs[spec].table)
+		if err := json.Unmarshal(line, &head, json.RejectUnknownMembers(true)); err != nil || head.Table != specs[spec].table {
+			return fmt.Errorf("the backup is damaged: want table %s", specs[spec].table)
 		}
 		if stmt != nil {
 			_ = stmt.Close()
 		}
-		if stmt, err = prepareInsert(ctx, tx, &backupSpecs[spec]); err != nil {
+		if stmt, err = prepareInsert(ctx, tx, &specs[spec]); err != nil {
 			return err
 		}
 	}

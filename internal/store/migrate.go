@@ -16,13 +16,16 @@ var (
 	schema1 string
 	//go:embed schema2.sql
 	schema2 string
+	//go:embed schema3.sql
+	schema3 string
 )
 
 // migrate brings the schema up to this program's version, each step in a transaction of its own, with PostgreSQL under a lock that
 // keeps a second replica waiting.
 func (s *Store) migrate(ctx context.Context) error {
 	dialect := goose.DialectSQLite3
-	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(s.step(1, schema1), s.step(2, schema2))}
+	steps := []*goose.Migration{s.step(1, schema1), s.step(2, schema2), s.step(3, schema3)}
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(steps...)}
 	if s.postgres {
 		dialect = goose.DialectPostgres
 		locker, err := lock.NewPostgresSessionLocker()

@@ -9,12 +9,15 @@ import (
 	"github.com/stackgate/stackgate/internal/urn"
 )
 
-const serviceAccountColumns = `id, owner, name, description, callback_urls, disabled, default_project, token_life, created, updated`
+const (
+	serviceAccountColumns = `id, owner, name, description, callback_urls, disabled, default_project, token_life, created, updated`
+	selectServiceAccount  = `SELECT ` + serviceAccountColumns + `, COALESCE((SELECT project FROM service_flag WHERE client_id = service_account.id), '') FROM service_account `
+)
 
 func scanServiceAccount(row scanner, s *iam.ServiceAccount) error {
 	var owner, urls string
 	var life, created, updated int64
-	err := row.Scan(&s.ID, &owner, &s.Name, &s.Description, &urls, &s.Disabled, &s.DefaultProject, &life, &created, &updated)
+	err := row.Scan(&s.ID, &owner, &s.Name, &s.Description, &urls, &s.Disabled, &s.DefaultProject, &life, &created, &updated, &s.ServiceProject)
 	if err != nil {
 		return err
 	}
@@ -25,15 +28,14 @@ func scanServiceAccount(row scanner, s *iam.ServiceAccount) error {
 
 // ServiceAccount reads one service account.
 func (t *Tx) ServiceAccount(ctx context.Context, id iam.ClientID) (iam.ServiceAccount, error) {
-	return one(ctx, t, scanServiceAccount, `SELECT `+serviceAccountColumns+` FROM service_account WHERE id = $1`, string(id))
+	return one(ctx, t, scanServiceAccount, selectServiceAccount+`WHERE id = $1`, string(id))
 }
 
 // ServiceAccounts reads up to limit service accounts of an account after an id. With unusedSince, only those of which no secret was used at
 // that time or later.
 func (t *Tx) ServiceAccounts(ctx context.Context, owner urn.Account, unusedSince time.Time, after string, limit int) ([]iam.ServiceAccount, error) {
-	return many(ctx, t, scanServiceAccount, `SELECT `+serviceAccountColumns+` FROM service_account s
-		WHERE owner = $1 AND id > $2
-		AND (CAST($3 AS BIGINT) = 0 OR NOT EXISTS (SELECT 1 FROM secret WHERE client_id = s.id AND used >= CAST($3 AS BIGINT)))
+	return many(ctx, t, scanServiceAccount, selectServiceAccount+`WHERE owner = $1 AND id > $2
+		AND (CAST($3 AS BIGINT) = 0 OR NOT EXISTS (SELECT 1 FROM secret WHERE client_id = service_account.id AND used >= CAST($3 AS BIGINT)))
 		ORDER BY id LIMIT $4`, OwnerKey(owner), after, micros(unusedSince), limit)
 }
 
@@ -42,15 +44,25 @@ func (t *Tx) CountServiceAccounts(ctx context.Context, owner urn.Account) (int, 
 	return t.count(ctx, `SELECT count(*) FROM service_account WHERE owner = $1`, OwnerKey(owner))
 }
 
-// InsertServiceAccount writes a new service account.
+// Services reads up to limit service accounts that are services of OpenStack, after an id.
+func (t *Tx) Services(ctx context.Context, after string, limit int) ([]iam.ServiceAccount, error) {
+	return many(ctx, t, scanServiceAccount, selectServiceAccount+`WHERE id > $1 AND id IN (SELECT client_id FROM service_flag)
+		ORDER BY id LIMIT $2`, after, limit)
+}
+
+// InsertServiceAccount writes a new service account. Whether it is a service is said here once and for all.
 func (t *Tx) InsertServiceAccount(ctx context.Context, s iam.ServiceAccount) error {
 	urls, err := encode(append([]string{}, s.CallbackURLs...))
 	if err != nil {
 		return err
 	}
-	return t.exec(ctx, `INSERT INTO service_account (`+serviceAccountColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+	err = t.exec(ctx, `INSERT INTO service_account (`+serviceAccountColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		string(s.ID), OwnerKey(s.Owner), s.Name, s.Description, urls, s.Disabled, string(s.DefaultProject),
 		s.TokenLife.Microseconds(), micros(s.CreatedAt), micros(s.UpdatedAt))
+	if err != nil || s.ServiceProject == "" {
+		return err
+	}
+	return t.exec(ctx, `INSERT INTO service_flag (client_id, project) VALUES ($1, $2)`, string(s.ID), string(s.ServiceProject))
 }
 
 // UpdateServiceAccount writes what can change of a service account.

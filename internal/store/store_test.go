@@ -3,8 +3,10 @@ package store_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -62,6 +64,7 @@ func fill(t *testing.T, st *store.Store) {
 			tx.InsertProject(ctx, iam.Project{ID: "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f", Owner: acme, Name: "p", Disabled: true, CreatedAt: noon()}),
 			tx.InsertResource(ctx, iam.Resource{ID: "r", URN: urn.AccountResource(acme), Owner: acme, Name: "n", Tags: map[string]string{"a": "b"}}),
 			tx.InsertServiceAccount(ctx, sa),
+			tx.InsertServiceAccount(ctx, iam.ServiceAccount{ID: "swift", Owner: acme, Name: "swift", CreatedAt: noon(), ServiceProject: "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f"}),
 			tx.InsertServiceAccount(ctx, iam.ServiceAccount{ID: "gone", Owner: acme, Name: "gone", CreatedAt: noon()}),
 			tx.DeleteServiceAccount(ctx, "gone"),
 			tx.InsertSecret(ctx, store.Secret{Secret: iam.Secret{ID: "s", ClientID: sa.ID, CreatedAt: noon()}, Pepper: "p", MAC: []byte{0, 255, 1}}),
@@ -134,7 +137,7 @@ func TestADamagedBackupChangesNothing(t *testing.T) {
 		"with a row left out":  regexp.MustCompile(`(?m)^\["00ff".*\n`).ReplaceAll(saved, nil),
 		"with a changed name":  bytes.Replace(saved, []byte(`"operator:root"`), []byte(`"operator:ruth"`), 1),
 		"something else":       []byte("hello\nworld\n"),
-		"of a newer schema":    bytes.Replace(saved, []byte(`"schema":1`), []byte(`"schema":2`), 1),
+		"of a newer schema":    bytes.Replace(saved, []byte(`"schema":2`), []byte(`"schema":3`), 1),
 		"with an empty line":   bytes.Replace(saved, []byte("\n"), []byte("\n\n"), 1),
 		"with a malformed row": bytes.Replace(saved, []byte(`["00ff",`), []byte(`[7,`), 1),
 	}
@@ -149,6 +152,24 @@ func TestADamagedBackupChangesNothing(t *testing.T) {
 				t.Errorf("changed:\n%s", got)
 			}
 		})
+	}
+}
+
+// TestABackupOfTheFirstSchemaIsRestored cuts from a backup what that schema did not have.
+func TestABackupOfTheFirstSchemaIsRestored(t *testing.T) {
+	st := open(t, filepath.Join(t.TempDir(), "db"))
+	fill(t, st)
+	saved := backup(t, st)
+	old, _, _ := strings.Cut(strings.Replace(string(saved), `"schema":2`, `"schema":1`, 1), `{"table":"service_flag"}`)
+	rowCount := strings.Count(old, "\n[")
+	old += fmt.Sprintf(`{"rows":%d,"sha256":"%x"}`+"\n", rowCount, sha256.Sum256([]byte(old)))
+	restored := open(t, filepath.Join(t.TempDir(), "db"))
+	if err := restored.Restore(t.Context(), strings.NewReader(old)); err != nil {
+		t.Fatal(err)
+	}
+	want, _, _ := strings.Cut(rows(saved), `{"table":"service_flag"}`)
+	if got, _, _ := strings.Cut(rows(backup(t, restored)), `{"table":"service_flag"}`); got != want {
+		t.Errorf("restored:\n%s\nsaved:\n%s", got, want)
 	}
 }
 
