@@ -43,7 +43,7 @@ func (t *Table) accepted(s Service) (out []spelling) {
 			path := prefix + strings.TrimSuffix(op.Path, "/")
 			all := spellings(path)
 			if i > 0 {
-				all = []string{strings.ReplaceAll(replaceParams(strings.ReplaceAll(path, "{project}", own), "1.json"), "...", "")}
+				all = []string{replaceParams(strings.ReplaceAll(path, "{project}", own), "1.json")}
 			}
 			for _, raw := range all {
 				p := spelling{op.Method, raw, t.canonical(s, op.Method, raw)}
