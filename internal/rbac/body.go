@@ -13,6 +13,10 @@ import (
 // maxDepth is how deep a body may be nested; the deepest real one has about eight levels.
 const maxDepth = 32
 
+// maxMembers is how many members an object may have: what is remembered to find those that stand there twice is many times as long as
+// they are. The largest real ones, a bulk request's metadata, have some hundred.
+const maxMembers = 4096
+
 // A walker reads a JSON body once, strictly: a duplicate member, invalid UTF-8 or anything behind the value ends it. On its way it
 // notes which conditions hold. Walkers are used again and again, so that reading a body allocates next to nothing.
 type walker struct {
@@ -48,6 +52,7 @@ var walkers = sync.Pool{New: func() any { return &walker{dec: jsontext.NewDecode
 
 var (
 	errDeep   = errors.New("the body is nested too deeply")
+	errWide   = errors.New("an object in the body has too many members")
 	errBehind = errors.New("the body goes on after its JSON value")
 )
 
@@ -73,7 +78,7 @@ func walk(body []byte, conds []*condition, s subject) (w *walker, reason string)
 	switch {
 	case err == nil:
 		return w, ""
-	case errors.Is(err, errDeep), errors.Is(err, errBehind):
+	case errors.Is(err, errDeep), errors.Is(err, errWide), errors.Is(err, errBehind):
 		return w, err.Error()
 	case errors.Is(err, jsontext.ErrDuplicateName):
 		return w, "a member of the body stands there twice"
@@ -144,7 +149,10 @@ func (w *walker) scalar() error {
 }
 
 func (w *walker) object() error {
-	for w.dec.PeekKind() == '"' {
+	for n := 0; w.dec.PeekKind() == '"'; n++ {
+		if n == maxMembers {
+			return errWide
+		}
 		raw, err := w.dec.ReadValue()
 		if err != nil {
 			return err
