@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stackgate/stackgate/internal/rbac"
 )
 
 // wrongDocumentation is the calls that a rule's documentation names though no service answers them; each with what is there instead.
@@ -109,6 +111,25 @@ func TestWiderThanTheDefault(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestRulesOfTheTableExist wants every rule that a line names to be registered by one of the releases: a misspelt one would be lost here.
+func TestRulesOfTheTableExist(t *testing.T) {
+	table, found := newTable(t), map[string]bool{}
+	for _, program := range Programs() {
+		for _, name := range Releases() {
+			b := newBook(t, table, program, name)
+			for _, op := range b.Table {
+				found[op.Source] = found[op.Source] || op.Service == b.Service && b.Rule(op) != ""
+			}
+		}
+	}
+	for _, op := range table.Operations() {
+		other := op.Service == rbac.ObjectStore || op.Service == rbac.AITraining // they have no rules, the names are ours
+		if !other && op.Rule != "" && !found[op.Source] {
+			t.Errorf("%s: no release has the rule %s", op.Source, op.Rule)
+		}
+	}
 }
 
 // TestRuleLinesAreRules wants every rule of novacalls.txt and inner.txt to be one of some release, and one that tenants may have.

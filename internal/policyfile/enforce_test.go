@@ -2,6 +2,7 @@ package policyfile
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -84,17 +85,17 @@ func (b *Book) enforce(t *testing.T, python string) {
 			b.compare(t, a, target)
 		}
 	}
-	if rules != len(b.Rules) {
-		t.Errorf("%d rules were asked for, %d are registered", rules, len(b.Rules))
+	if want := len(b.Rules) + len(b.Unregistered()); rules != want {
+		t.Errorf("%d rules were asked for, there are %d", rules, want)
 	}
 }
 
-// TestEveryFileIsRead has oslo.policy read all files, of both releases, and finds in each exactly rules that the release registers.
+// TestEveryFileIsRead has oslo.policy read all files, of both releases, and finds in each rules that the release registers or asks for.
 func TestEveryFileIsRead(t *testing.T) {
 	eachRelease(t, func(t *testing.T, b *Book) {
 		names := strings.Fields(run(t, python, "", "parse.py", written(t, b)))
 		for _, name := range names {
-			if b.byName[name] == nil {
+			if b.byName[name] == nil && !slices.Contains(b.Unregistered(), name) {
 				t.Errorf("%s is not registered", name)
 			}
 		}
@@ -108,7 +109,7 @@ func TestEveryFileIsRead(t *testing.T) {
 // makes Nova call and Nova's token is there, and the target is one that the release lets a project's people reach.
 func (b *Book) compare(t *testing.T, a answer, target string) {
 	t.Helper()
-	if b.grants[a.Rule] == nil && len(b.byName[a.Rule].Operations) == 0 {
+	if r := b.byName[a.Rule]; b.grants[a.Rule] == nil && r != nil && len(r.Operations) == 0 {
 		return // other rules are made of it
 	}
 	file, reach := a.File[target], b.reaches(a, target)

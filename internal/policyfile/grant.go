@@ -81,14 +81,15 @@ func (b *Book) settle() error {
 	return nil
 }
 
-// Rule gives the name that an operation's rule has in the release, "" if it has none there.
+// Rule gives the name that an operation's rule has in the release, "" if it has none there. Neutron has one for every call, registered
+// or not.
 func (b *Book) Rule(op *rbac.Operation) string {
 	for _, name := range append([]string{op.Rule}, op.OldRules...) {
 		if b.byName[name] != nil {
 			return name
 		}
 	}
-	return ""
+	return derived(op)
 }
 
 // Grant gives who has a rule; nil for one that only other rules refer to.

@@ -3,11 +3,15 @@ package policyfile
 import (
 	_ "embed"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/stackgate/stackgate/internal/rbac"
 )
+
+// trailingParameter is the id at the end of a path.
+var trailingParameter = regexp.MustCompile(`/\{[^/]*\}$`)
 
 // notes is what no table says: how a service asks for a rule, so that the file cannot give what the gateway does.
 //
@@ -68,15 +72,32 @@ func (b *Book) Unruled() (never, elsewhere []*rbac.Operation) {
 	return never, elsewhere
 }
 
-// byRoles writes operations, and the roles once for all that follow each other.
+// byRoles writes operations, and the roles once for all that follow each other. Of what is nobody's, which is much that services have
+// removed, it names the places only, at the end.
 func byRoles(ops []*rbac.Operation) (lines []string) {
 	last := ""
+	var places []string
 	for _, op := range ops {
+		if op.Roles == 0 {
+			places = append(places, "  "+placeOf(op))
+			continue
+		}
 		if r := roleNames(op.Roles); r != last {
 			last = r
 			lines = append(lines, "for "+r+" at the gateway:")
 		}
 		lines = append(lines, "  "+callOf(op))
 	}
+	if len(places) > 0 {
+		slices.Sort(places)
+		lines = append(append(lines, "for nobody at the gateway, where this release has them:"), slices.Compact(places)...)
+	}
 	return lines
+}
+
+func placeOf(op *rbac.Operation) string {
+	if op.Action != "" {
+		return callOf(op)
+	}
+	return strings.TrimRight(trailingParameter.ReplaceAllString(op.Path, ""), "/")
 }

@@ -79,8 +79,11 @@ func (r *Release) kindOfAlternative(a alternative) (k kind, role string, err err
 // that we have to add to; so rule:shared and rule:admin_only stay, and rule:project_reader_or_admin does not.
 func (r *Release) Alternatives(name string) ([]alternative, error) {
 	rule := r.byName[name]
+	if rule == nil { // as oslo.policy does
+		rule = r.byName["default"]
+	}
 	if rule == nil {
-		return nil, fmt.Errorf("rule %s is not registered", name)
+		return nil, fmt.Errorf("rule %s is not registered, nor is there a default one", name)
 	}
 	alts, err := alternatives(rule.Check)
 	if err != nil {

@@ -124,6 +124,14 @@ func (b *Book) Print(w io.Writer) error {
 			return err
 		}
 	}
+	if names := b.Unregistered(); len(names) > 0 {
+		p.printf("\n# The service asks for these rules, too, but does not register them; without them \"default\" counts.\n")
+		for _, name := range names {
+			if err := p.rule(&Rule{Name: name}); err != nil {
+				return err
+			}
+		}
+	}
 	_, err := io.WriteString(w, p.text.String())
 	return err
 }

@@ -1,7 +1,9 @@
 package policyfile
 
 import (
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,7 +28,7 @@ func run(t *testing.T, python, stdin, script string, args ...string) string {
 	if err == nil {
 		return string(out)
 	}
-	missing := strings.Contains(complaint.String(), "ModuleNotFoundError") || os.IsNotExist(err)
+	missing := strings.Contains(complaint.String(), "ModuleNotFoundError") || errors.Is(err, fs.ErrNotExist)
 	if !missing || os.Getenv("CI") != "" {
 		t.Fatalf("%s: %v\n%s", cmd, err, complaint.String())
 	}
