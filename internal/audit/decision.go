@@ -62,6 +62,7 @@ func (d *Decision) bound() {
 	plain := func(s *string, n int) {
 		*s = strings.ToValidUTF8(strings.ReplaceAll((*s)[:min(len(*s), n)], "\x00", ""), "")
 	}
+	d.Time = d.Time.UTC().Truncate(time.Microsecond) // as both databases keep it
 	plain(&d.Path, maxPath)
 	for _, s := range []*string{&d.ID, &d.OtherID, &d.Method, &d.Field, &d.Message, &d.Region, &d.Operation} {
 		plain(s, maxText)

@@ -21,8 +21,8 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs testdata/script: what a user types, and what comes out. Beside the commands of testscript there are
-// await URL (until it answers), source FILE (the variables that a shell file exports) and let NAME (standard output of the
-// last command, as a variable).
+// await URL (until it answers), source FILE (the variables that a shell file exports), let NAME (standard output of the
+// last command, as a variable), and call METHOD PATH [BODY] (see call_test.go).
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("USER", "olga")
 			return l.Close()
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"await": await, "source": source, "let": let},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"await": await, "source": source, "let": let, "call": call},
 	})
 }
 

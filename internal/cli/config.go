@@ -39,6 +39,7 @@ type Config struct {
 	IDTokenAlgorithm string          `yaml:"id_token_algorithm"` // ES256 or RS256; ES256
 	TokenLife        time.Duration   `yaml:"token_life"`         // of Identity tokens, 10m to 24h; 1h
 	MaxStaleness     *time.Duration  `yaml:"max_staleness"`      // how long to serve without the database; 5m
+	Decisions        DecisionsEntry  `yaml:"decisions"`          // that are kept for 'stackgate explain'
 	LogFormat        string          `yaml:"log_format"`         // json or text; json
 	LogLevel         string          `yaml:"log_level"`          // debug, info, warn or error; info
 }
@@ -61,6 +62,42 @@ type SandboxEntry struct {
 	Dir     string            `yaml:"dir"`     // where it keeps its state; nowhere
 	Regions []string          `yaml:"regions"` // GRA1 and BHS1
 	Aliases map[string]string `yaml:"aliases"` // GRA for GRA1
+}
+
+// A DecisionsEntry says which decisions are kept, beside every refusal.
+type DecisionsEntry struct {
+	Age    time.Duration `yaml:"age"`    // 1m to 720h; 24h
+	Number *int          `yaml:"number"` // of each account, 0 for none; 10000
+	Sample *int          `yaml:"sample"` // one in so many grants, 0 for none; 100
+}
+
+func (d DecisionsEntry) check() error {
+	if d.Age != 0 && (d.Age < time.Minute || d.Age > 30*24*time.Hour) {
+		return errors.New("decisions: age must be from 1m to 720h")
+	}
+	if d.Number != nil && (*d.Number < 0 || *d.Number > 1_000_000) {
+		return errors.New("decisions: number must be from 0 to 1000000")
+	}
+	if d.Sample != nil && (*d.Sample < 0 || *d.Sample > 1_000_000_000) {
+		return errors.New("decisions: sample must be from 0 to 1000000000")
+	}
+	return nil
+}
+
+// server gives what package server wants, where 0 is the default and less is none.
+func (d DecisionsEntry) server() server.Decisions {
+	out := server.Decisions{Age: d.Age}
+	for _, v := range []struct {
+		from *int
+		to   *int
+	}{{d.Number, &out.Number}, {d.Sample, &out.Sample}} {
+		if v.from != nil {
+			if *v.to = *v.from; *v.to == 0 {
+				*v.to = -1
+			}
+		}
+	}
+	return out
 }
 
 // loadConfig reads a file strictly and fills in the defaults.
@@ -129,7 +166,7 @@ func (c *Config) check() error {
 		}
 	}
 	_, err = c.proxies()
-	return err
+	return errors.Join(err, c.Decisions.check())
 }
 
 // identityAddress reports whether s can be an OS_AUTH_URL that two programs compare letter by letter: Apache hands on the audiences of a

@@ -12,7 +12,7 @@ import (
 )
 
 func (a *app) tenantCommands() []*cobra.Command {
-	return []*cobra.Command{a.serviceAccount(), a.policy(), a.resourceGroup(), a.permissionsGroup(), a.whoami(), a.openrc(), a.cloudsYAML()}
+	return []*cobra.Command{a.serviceAccount(), a.policy(), a.resourceGroup(), a.permissionsGroup(), a.explain(), a.whoami(), a.openrc(), a.cloudsYAML()}
 }
 
 // client gives the management API as the service account that the environment names.
