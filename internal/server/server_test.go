@@ -111,38 +111,54 @@ func TestRevocation(t *testing.T) {
 			return nil
 		}, 401, 404, nil},
 	} {
-		t.Run(name, func(t *testing.T) {
-			x := target{Credential: s.ServiceAccount(name)}
-			x.policy = s.Policy(iam.Policy{
-				Name: name, Identities: []urn.URN{x.Identity()}, Resources: []urn.URN{urn.Project("eu", project)},
-				Permissions: iam.Permissions{Allow: []iam.Action{"publicCloudProject:openstack:infrastructureSupervisor"}},
+		for door, login := range doors(s) {
+			t.Run(name+", "+door, func(t *testing.T) {
+				x := target{Credential: s.ServiceAccount("x")}
+				x.policy = s.Policy(iam.Policy{
+					Name: name + door, Identities: []urn.URN{x.Identity()}, Resources: []urn.URN{urn.Project("eu", project)},
+					Permissions: iam.Permissions{Allow: []iam.Action{"publicCloudProject:openstack:infrastructureSupervisor"}},
+				})
+				x.token = login(x.Credential)
+				list := func() int {
+					return s.Do("GET", "/GRA1/compute/v2.1/servers/detail", "", "X-Auth-Token: "+x.token).Status
+				}
+				if got := list(); got != 200 {
+					t.Fatalf("before: %d", got)
+				}
+				if err := v.take(x); err != nil {
+					t.Fatal(err)
+				}
+				if got := list(); got != v.gateway {
+					t.Errorf("the gateway answers %d, want %d", got, v.gateway)
+				}
+				scope := v.scope
+				if door == "application credential" && scope == 401 {
+					scope = 403 // it is not scoped anew at all
+				}
+				if got := s.Scope(x.token).Status; got != scope {
+					t.Errorf("scoping answers %d, want %d", got, scope)
+				}
+				if v.give == nil {
+					return
+				}
+				if err := v.give(x); err != nil {
+					t.Fatal(err)
+				}
+				if got := list(); got != 200 {
+					t.Errorf("given back: %d", got)
+				}
 			})
-			x.token = s.Scoped(x.Credential)
-			list := func() int {
-				return s.Do("GET", "/GRA1/compute/v2.1/servers/detail", "", "X-Auth-Token: "+x.token).Status
-			}
-			if got := list(); got != 200 {
-				t.Fatalf("before: %d", got)
-			}
-			if err := v.take(x); err != nil {
-				t.Fatal(err)
-			}
-			if got := list(); got != v.gateway {
-				t.Errorf("the gateway answers %d, want %d", got, v.gateway)
-			}
-			if got := s.Scope(x.token).Status; got != v.scope {
-				t.Errorf("scoping answers %d, want %d", got, v.scope)
-			}
-			if v.give == nil {
-				return
-			}
-			if err := v.give(x); err != nil {
-				t.Fatal(err)
-			}
-			if got := list(); got != 200 {
-				t.Errorf("given back: %d", got)
-			}
-		})
+		}
+	}
+}
+
+// doors are the ways to a token for the project.
+func doors(s *servertest.Server) map[string]func(servertest.Credential) string {
+	token := func(login func(servertest.Credential) servertest.Answer) func(servertest.Credential) string {
+		return func(c servertest.Credential) string { return login(c).Header.Get("X-Subject-Token") }
+	}
+	return map[string]func(servertest.Credential) string{
+		"federation": s.Scoped, "password": token(s.Password), "application credential": token(s.ApplicationCredential),
 	}
 }
 
@@ -160,9 +176,14 @@ func TestNobodyLearnsWhichCredentialIsWrong(t *testing.T) {
 	if want.Status != http.StatusUnauthorized || want.Header.Get("WWW-Authenticate") == "" {
 		t.Errorf("unknown: %d %s", want.Status, want.Body)
 	}
-	for name, c := range map[string]servertest.Credential{"a wrong secret": wrong, "a disabled service account": disabled} {
-		if got := s.Tokens(c); got.Status != want.Status || got.Body != want.Body {
-			t.Errorf("%s: %d %s, but an unknown one: %d %s", name, got.Status, got.Body, want.Status, want.Body)
+	for door, login := range map[string]func(servertest.Credential) servertest.Answer{
+		"tokens": s.Tokens, "password": s.Password, "application credential": s.ApplicationCredential,
+	} {
+		want := login(unknown)
+		for name, c := range map[string]servertest.Credential{"a wrong secret": wrong, "a disabled service account": disabled} {
+			if got := login(c); got.Status != http.StatusUnauthorized || got.Body != want.Body {
+				t.Errorf("%s, %s: %d %s, but an unknown one: %d %s", door, name, got.Status, got.Body, want.Status, want.Body)
+			}
 		}
 	}
 }

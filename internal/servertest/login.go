@@ -75,3 +75,19 @@ func (s *Server) Scoped(c Credential) string {
 	}
 	return a.Header.Get("X-Subject-Token")
 }
+
+// Password logs in on Project with name and secret, in one request, as tools without OpenID Connect do.
+func (s *Server) Password(c Credential) Answer {
+	s.t.Helper()
+	return s.Do("POST", "/v3/auth/tokens", fmt.Sprintf(
+		`{"auth":{"identity":{"methods":["password"],"password":{"user":{"domain":{"name":"ovhcloud-emea"},"name":%q,"password":%q}}},"scope":{"project":{"id":%q}}}}`,
+		c.ID, c.Secret, Project), "Content-Type: application/json")
+}
+
+// ApplicationCredential logs in with the service account's application credential for Project.
+func (s *Server) ApplicationCredential(c Credential) Answer {
+	s.t.Helper()
+	return s.Do("POST", "/v3/auth/tokens", fmt.Sprintf(
+		`{"auth":{"identity":{"methods":["application_credential"],"application_credential":{"id":%q,"secret":%q}}}}`,
+		string(c.ID)+"@"+string(Project), c.Secret), "Content-Type: application/json")
+}
