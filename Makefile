@@ -7,7 +7,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 export CGO_ENABLED := 0
 
-.PHONY: build dev demo test test-real check bench release
+.PHONY: build dev demo test test-real check bench docs release
 
 build: ## bin/stackgate
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/stackgate ./cmd/stackgate
@@ -34,6 +34,12 @@ check: ## formatting, vet, staticcheck, known vulnerabilities (where the databas
 
 bench: build ## the figures of docs/performance.md
 	sh scripts/bench.sh
+
+docs: build ## the pages that are made: docs/commands.md and docs/operations
+	bin/stackgate reference >docs/commands.md
+	mkdir -p docs/operations
+	for s in compute block-storage image network object-store ai-training; do \
+	  bin/stackgate operation list --service $$s --markdown >docs/operations/$$s.md || exit 1; done
 
 release: ## static binaries in dist/
 	for arch in amd64 arm64; do GOOS=linux GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' \

@@ -57,18 +57,23 @@ func TestExampleConfigurationNamesEveryKey(t *testing.T) {
 	}
 }
 
-// TestCommandsPageIsTheHelp compares docs/commands.md with what the program says of itself.
-func TestCommandsPageIsTheHelp(t *testing.T) {
+// TestMadePagesAreCurrent compares the pages that the program makes with what it says now.
+func TestMadePagesAreCurrent(t *testing.T) {
 	bin, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := exec.Command(bin, "reference").Output()
-	if err != nil {
-		t.Fatal(err)
+	pages := map[string][]string{"docs/commands.md": {"reference"}}
+	for _, service := range []string{"compute", "block-storage", "image", "network", "object-store", "ai-training"} {
+		pages["docs/operations/"+service+".md"] = []string{"operation", "list", "--service", service, "--markdown"}
 	}
-	got, err := os.ReadFile("docs/commands.md")
-	if err != nil || string(got) != string(want) {
-		t.Errorf("docs/commands.md is not current (%v): stackgate reference >docs/commands.md", err)
+	for page, args := range pages {
+		want, err := exec.Command(bin, args...).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(page); err != nil || string(got) != string(want) {
+			t.Errorf("%s is not current (%v): make docs", page, err)
+		}
 	}
 }

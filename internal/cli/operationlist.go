@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -139,44 +138,4 @@ func callOf(op *rbac.Operation) string {
 		out += " [" + w + "]"
 	}
 	return out
-}
-
-// writeOperations writes a page of docs/operations: the operations of one service, by family.
-func writeOperations(w io.Writer, ops []*rbac.Operation) {
-	if len(ops) == 0 {
-		return
-	}
-	_, _ = fmt.Fprintf(w, "# %s\n\nMade by `stackgate operation list --service %s --markdown` from the operation table, which is described in\n"+
-		"[internal/rbac/operations](../../internal/rbac/operations/README.md). A call that does not stand here is refused.\n",
-		title(ops[0].Service), ops[0].Service.CatalogType())
-	family := "\x00"
-	for _, op := range ops {
-		if op.Family != family {
-			family = op.Family
-			_, _ = fmt.Fprintf(w, "\n## %s\n\n| call | rule | who may | refused |\n|---|---|---|---|\n", upper(family))
-		}
-		_, refused, _ := op.Conditions()
-		_, _ = fmt.Fprintf(w, "| `%s %s` | %s | %s | %s |\n", op.Method, cell(callOf(op)), code(op.Rule), whoMay(op), code(cell(strings.Join(refused, " "))))
-	}
-}
-
-func title(s rbac.Service) string {
-	return map[rbac.Service]string{rbac.Compute: "Compute (Nova)", rbac.Volume: "Block Storage (Cinder)", rbac.Image: "Image (Glance)",
-		rbac.Network: "Networking (Neutron)", rbac.ObjectStore: "Object Storage (Swift)", rbac.AITraining: "AI Training"}[s]
-}
-
-func upper(s string) string {
-	if s == "" {
-		return "Calls"
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
-}
-
-func cell(s string) string { return strings.ReplaceAll(s, "|", "\\|") }
-
-func code(s string) string {
-	if s == "" {
-		return ""
-	}
-	return "`" + s + "`"
 }

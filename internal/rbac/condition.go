@@ -103,6 +103,9 @@ func (c condition) named(name string) []condition {
 		return []condition{single, plural}
 	}
 	c.path, c.text = strings.Split(name, "."), name
+	for strings.HasPrefix(c.text, "*.") { // wherever it stands, this is what it is called
+		c.text = c.text[2:]
+	}
 	return []condition{c}
 }
 
