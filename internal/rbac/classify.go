@@ -80,7 +80,7 @@ func (t *Table) find(target Target, own string) (n *node, project string, foreig
 }
 
 // below gives the parameter's node if seg can be its value. What is a literal sibling with any suffix is not, nor, in the services
-// that take a format off the end, what has one: they would read another call.
+// that take a format off the end, what has one, which for Neutron is whatever follows a dot: they would read another call.
 func (n *node) below(seg string, s Service) *node {
 	m := n.param
 	if m == nil || m.isProj && !strings.HasPrefix(seg, m.project) {
@@ -92,7 +92,8 @@ func (n *node) below(seg string, s Service) *node {
 	if dot := strings.IndexByte(seg, '.'); dot > 0 && n.literals[seg[:dot]] != nil {
 		return nil
 	}
-	if (s == Volume || s == Network) && (hasSuffixFold(seg, ".json") || hasSuffixFold(seg, ".xml")) {
+	switch {
+	case s == Network && strings.IndexByte(seg, '.') >= 0, s == Volume && (hasSuffixFold(seg, ".json") || hasSuffixFold(seg, ".xml")):
 		return nil
 	}
 	return m

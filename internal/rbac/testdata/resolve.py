@@ -1,6 +1,6 @@
 """Says what a service's real router makes of request targets.
 
-usage: resolve.py nova|cinder|glance|swift, with lines "METHOD /target" on standard input. Each is answered with a line of JSON: the
+usage: resolve.py nova|cinder|glance|neutron|swift, with lines "METHOD /target" on standard input. Each is answered with a line of JSON: the
 controller and its method, "" if the router finds nothing that can be called, and the texts that it took out of the path.
 """
 import json
@@ -28,7 +28,8 @@ def report(env, start_response):
     controller = getattr(resource, 'controller', resource)
     if resource is None or not (action in ('action', 'reject') or hasattr(controller, action or '')):
         return answer('', [])
-    return answer('%s.%s' % (type(controller).__name__, action), match.values())
+    name = getattr(controller, '_collection', type(controller).__name__)  # Neutron has one class for nearly all
+    return answer('%s.%s' % (name, action), match.values())
 
 
 def routed(mapper):
@@ -90,6 +91,36 @@ def glance():
     return app
 
 
+def neutron():
+    """Only the extensions' router, which comes first; networks, subnets and ports are what it does not find."""
+    from unittest import mock
+    from neutron.common import config
+    from neutron.conf import common
+    from neutron_lib import rpc
+    from neutron_lib.plugins import directory
+    from oslo_config import cfg
+    common.register_core_common_config_opts()
+    common.register_nova_opts()
+    cfg.CONF([], project='neutron', default_config_files=[])
+    for name in ('notify_nova_on_port_status_changes', 'notify_nova_on_port_data_changes'):
+        cfg.CONF.set_override(name, False)
+    rpc.get_notifier = lambda *args, **kwargs: None  # there is nobody to talk to
+    prefixes = {'METERING': '/metering', 'QOS': '/qos', 'LOGGING': '/log'}
+    directory.get_plugin = lambda name='': mock.MagicMock(path_prefix=prefixes.get(name, ''))
+    from neutron.api import extensions
+    from neutron.services.network_ip_availability import plugin
+    plugin.NetworkIPAvailabilityPlugin.get_instance = lambda: mock.MagicMock()
+    manager = extensions.ExtensionManager(extensions.get_extensions_path())
+    from neutron_lib.api import attributes
+    manager.extend_resources('2.0', attributes.RESOURCES)
+    mapper = extensions.ExtensionMiddleware(None, manager)._router.mapper
+    from paste import urlmap
+    m = urlmap.URLMap()
+    m['/'] = versions
+    m['/v2.0'] = routed(mapper)
+    return m
+
+
 def swift():
     from swift.common import utils
     utils.HASH_PATH_SUFFIX = b'x'
@@ -111,7 +142,7 @@ def swift():
 
 
 def main():
-    app = {'nova': nova, 'cinder': cinder, 'glance': glance, 'swift': swift}[sys.argv[1]]()
+    app = {'nova': nova, 'cinder': cinder, 'glance': glance, 'neutron': neutron, 'swift': swift}[sys.argv[1]]()
     for line in sys.stdin:
         method, target = line.rstrip('\n').split(' ', 1)
         try:
