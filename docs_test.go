@@ -42,9 +42,13 @@ func TestSecurityNamesTests(t *testing.T) {
 
 // TestExampleConfigurationNamesEveryKey compares the documented example with the type that is the manual.
 func TestExampleConfigurationNamesEveryKey(t *testing.T) {
-	code, err := os.ReadFile("internal/cli/config.go")
-	if err != nil {
-		t.Fatal(err)
+	var code []byte
+	for _, name := range []string{"config.go", "catalog.go"} {
+		part, err := os.ReadFile("internal/cli/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		code = append(code, part...)
 	}
 	example, err := os.ReadFile("docs/stackgate.example.yaml")
 	if err != nil {

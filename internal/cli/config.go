@@ -35,6 +35,7 @@ type Config struct {
 	AuditKeyFile     string          `yaml:"audit_key_file"`     // signs audit checkpoints; audit.key
 	Providers        []ProviderEntry `yaml:"identity_providers"` // ovhcloud-emea, -world, -us
 	Sandbox          *SandboxEntry   `yaml:"sandbox"`            // the embedded cloud; none
+	Catalog          []CatalogEntry  `yaml:"catalog"`            // one's own services, which tokens list; none
 	Operations       string          `yaml:"operations"`         // a directory of files that add to and narrow the operation table; none
 	IDTokenAlgorithm string          `yaml:"id_token_algorithm"` // ES256 or RS256; ES256
 	TokenLife        time.Duration   `yaml:"token_life"`         // of Identity tokens, 10m to 24h; 1h
@@ -209,7 +210,7 @@ func (c *Config) server(log *slog.Logger) (server.Config, error) {
 	}
 	out := server.Config{
 		PublicURL: c.PublicURL, Database: c.Database, Master: master, AuditKey: audit, Algorithm: c.IDTokenAlgorithm,
-		TokenLife: c.TokenLife, TrustedProxies: proxies, OperationsDir: c.Operations, Logger: log,
+		TokenLife: c.TokenLife, TrustedProxies: proxies, Catalog: c.catalog(), OperationsDir: c.Operations, Logger: log,
 	}
 	if c.MaxStaleness != nil {
 		if out.MaxStaleness = *c.MaxStaleness; out.MaxStaleness == 0 {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -40,16 +42,24 @@ type (
 
 func newCatalog(services []Service) (*catalog, error) {
 	c := &catalog{}
-	wire := []wireService{}
+	wire, seen := []wireService{}, map[[3]string]bool{}
 	for _, s := range services {
 		ws := wireService{ID: stableID("service", s.Type, s.Name), Type: s.Type, Name: s.Name, Endpoints: []wireEndpoint{}}
+		if len(s.Endpoints) == 0 {
+			return nil, fmt.Errorf("catalog entry %q has no endpoints", s.Type)
+		}
 		for _, e := range s.Endpoints {
-			url, err := checkTemplate(e.URL)
+			address, err := e.check(s.Type)
+			if key := [3]string{s.Type, e.Region, e.Interface}; err == nil && seen[key] {
+				err = fmt.Errorf("there is a second %s endpoint", e.Interface)
+			} else {
+				seen[key] = true
+			}
 			if err != nil {
-				return nil, fmt.Errorf("keystone: catalog entry %s in %s: %w", s.Type, e.Region, err)
+				return nil, fmt.Errorf("catalog entry %q in %q: %w", s.Type, e.Region, err)
 			}
 			ws.Endpoints = append(ws.Endpoints, wireEndpoint{
-				ID: stableID("endpoint", s.Type, s.Name, e.Region, e.Interface), Interface: e.Interface, RegionID: e.Region, URL: url, Region: e.Region,
+				ID: stableID("endpoint", s.Type, s.Name, e.Region, e.Interface), Interface: e.Interface, RegionID: e.Region, URL: address, Region: e.Region,
 			})
 			c.regions = append(c.regions, e.Region)
 		}
@@ -65,17 +75,33 @@ func newCatalog(services []Service) (*catalog, error) {
 	return c, nil
 }
 
+// check wants what a client can use, and gives the address with its templates in one spelling.
+func (e *Endpoint) check(typ string) (string, error) {
+	if typ == "" || e.Region == "" || !slices.Contains([]string{"public", "internal", "admin"}, e.Interface) {
+		return "", errors.New("an endpoint needs a service type, a region, and public, internal or admin")
+	}
+	template, err := checkTemplate(e.URL)
+	if err != nil {
+		return "", err
+	}
+	u, err := url.Parse(strings.ReplaceAll(template, projectPlaceholder, "0"))
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", fmt.Errorf("%q is not an address such as https://swift.example/v1/AUTH_$(project_id)s", e.URL)
+	}
+	return template, nil
+}
+
 // checkTemplate allows the project's id, in the four spellings that catalogs have, and no other template: what is templated is
 // shown to every tenant.
-func checkTemplate(url string) (string, error) {
+func checkTemplate(address string) (string, error) {
 	for _, spelling := range []string{"$(tenant_id)s", "%(project_id)s", "%(tenant_id)s"} {
-		url = strings.ReplaceAll(url, spelling, projectPlaceholder)
+		address = strings.ReplaceAll(address, spelling, projectPlaceholder)
 	}
-	rest := strings.ReplaceAll(url, projectPlaceholder, "")
+	rest := strings.ReplaceAll(address, projectPlaceholder, "")
 	if strings.Contains(rest, "$(") || strings.Contains(rest, "%(") {
-		return "", fmt.Errorf("the URL %q has a template other than $(project_id)s", url)
+		return "", fmt.Errorf("the URL %q has a template other than $(project_id)s", address)
 	}
-	return url, nil
+	return address, nil
 }
 
 // appendFor appends the catalog of a project. Project ids are hexadecimal and need no escaping.

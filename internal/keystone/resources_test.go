@@ -61,6 +61,41 @@ func TestAdministratorsCallsAreRefusedByName(t *testing.T) {
 	}
 }
 
+// TestCatalogsThatAreRefused: what is in the catalog is shown to every tenant, and services send tokens there (threat K20).
+func TestCatalogsThatAreRefused(t *testing.T) {
+	w := newWorld(t)
+	good := keystone.Endpoint{Region: "R", Interface: "public", URL: "https://h:1/v1/AUTH_%(project_id)s"}
+	for name, spoil := range map[string]func(*keystone.Endpoint){
+		"a template that shows a password": func(e *keystone.Endpoint) { e.URL = "http://h/$(password)s" },
+		"a template in another spelling":   func(e *keystone.Endpoint) { e.URL = "http://h/%(user_id)s" },
+		"a password":                       func(e *keystone.Endpoint) { e.URL = "http://u:p@h/" },
+		"no host":                          func(e *keystone.Endpoint) { e.URL = "http:///v1" },
+		"another scheme":                   func(e *keystone.Endpoint) { e.URL = "ftp://h/" },
+		"a query":                          func(e *keystone.Endpoint) { e.URL = "http://h/?a=b" },
+		"no region":                        func(e *keystone.Endpoint) { e.Region = "" },
+		"no interface":                     func(e *keystone.Endpoint) { e.Interface = "" },
+		"an interface that nobody knows":   func(e *keystone.Endpoint) { e.Interface = "private" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, c := good, w.config
+			spoil(&e)
+			c.Catalog = []keystone.Service{{"x", "x", []keystone.Endpoint{e}}}
+			if _, err := keystone.New(c); err == nil {
+				t.Error("accepted")
+			}
+		})
+	}
+	c := w.config
+	c.Catalog = []keystone.Service{{"x", "x", []keystone.Endpoint{good}}, {"x", "y", []keystone.Endpoint{good}}}
+	if _, err := keystone.New(c); err == nil {
+		t.Error("two public endpoints of one type in one region accepted")
+	}
+	c.Catalog = c.Catalog[:1]
+	if _, err := keystone.New(c); err != nil {
+		t.Error("a good one:", err)
+	}
+}
+
 func TestConfigurationsThatAreRefused(t *testing.T) {
 	w := newWorld(t)
 	for name, spoil := range map[string]func(*keystone.Config){
@@ -71,9 +106,7 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 		"a life over a day":         func(c *keystone.Config) { c.TokenLife = 1 << 62 },
 		"two providers of a name":   func(c *keystone.Config) { c.Providers = append(c.Providers, c.Providers[0]) },
 		"a provider without issuer": func(c *keystone.Config) { c.Providers = []keystone.Provider{{Name: "x", Partition: "eu"}} },
-		"a template that shows a password": func(c *keystone.Config) {
-			c.Catalog = []keystone.Service{{"x", "x", []keystone.Endpoint{{"R", "public", "http://$(password)s"}}}}
-		},
+		"a service without endpoints": func(c *keystone.Config) { c.Catalog = []keystone.Service{{"x", "x", nil}} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := w.config

@@ -61,33 +61,6 @@ func (s *Server) sortedRegions() []string {
 	return names
 }
 
-func (s *Server) catalog() []keystone.Service {
-	identity := keystone.Service{Type: "identity", Name: "keystone"}
-	regions := []string{"RegionOne"} // without a cloud there is still an identity service
-	if s.cloud != nil {
-		s.regions = s.sortedRegions()
-		regions = s.regions
-	}
-	for _, region := range regions {
-		for _, face := range []string{"public", "internal", "admin"} {
-			identity.Endpoints = append(identity.Endpoints, keystone.Endpoint{Region: region, Interface: face, URL: s.c.PublicURL + "/v3"})
-		}
-	}
-	list := []keystone.Service{identity}
-	if s.cloud == nil {
-		return list
-	}
-	for _, v := range services {
-		entry := keystone.Service{Type: v.typ, Name: v.name}
-		for _, region := range regions {
-			path, _ := gateway.ServicePath(region, v.typ)
-			entry.Endpoints = append(entry.Endpoints, keystone.Endpoint{Region: region, Interface: "public", URL: s.c.PublicURL + path})
-		}
-		list = append(list, entry)
-	}
-	return list
-}
-
 func (s *Server) openGateway() error {
 	table, err := s.operations()
 	if err != nil {

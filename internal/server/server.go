@@ -54,6 +54,7 @@ type Config struct {
 	MinTokenLife   time.Duration      // 0: ten minutes, less only for tests
 	MaxStaleness   time.Duration      // see registry.Config
 	TrustedProxies []netip.Prefix     // see web.Config
+	Catalog        []CatalogService   // the operator's own services, beside the cloud's; nil: none
 	OperationsDir  string             // further operations, see rbac.NewTable; "": none
 	Decisions      Decisions          // that are kept to be looked up
 	Logger         *slog.Logger       // nil: slog.Default
