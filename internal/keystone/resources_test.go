@@ -99,13 +99,13 @@ func TestCatalogsThatAreRefused(t *testing.T) {
 func TestConfigurationsThatAreRefused(t *testing.T) {
 	w := newWorld(t)
 	for name, spoil := range map[string]func(*keystone.Config){
-		"no registry":               func(c *keystone.Config) { c.Registry = nil },
-		"no ring":                   func(c *keystone.Config) { c.Ring = nil },
-		"a slash at the end":        func(c *keystone.Config) { c.PublicURL += "/" },
-		"a life under the minimum":  func(c *keystone.Config) { c.TokenLife = 1 },
-		"a life over a day":         func(c *keystone.Config) { c.TokenLife = 1 << 62 },
-		"two providers of a name":   func(c *keystone.Config) { c.Providers = append(c.Providers, c.Providers[0]) },
-		"a provider without issuer": func(c *keystone.Config) { c.Providers = []keystone.Provider{{Name: "x", Partition: "eu"}} },
+		"no registry":                 func(c *keystone.Config) { c.Registry = nil },
+		"no ring":                     func(c *keystone.Config) { c.Ring = nil },
+		"a slash at the end":          func(c *keystone.Config) { c.PublicURL += "/" },
+		"a life under the minimum":    func(c *keystone.Config) { c.TokenLife = 1 },
+		"a life over a day":           func(c *keystone.Config) { c.TokenLife = 1 << 62 },
+		"two providers of a name":     func(c *keystone.Config) { c.Providers = append(c.Providers, c.Providers[0]) },
+		"a provider without issuer":   func(c *keystone.Config) { c.Providers = []keystone.Provider{{Name: "x", Partition: "eu"}} },
 		"a service without endpoints": func(c *keystone.Config) { c.Catalog = []keystone.Service{{"x", "x", nil}} },
 	} {
 		t.Run(name, func(t *testing.T) {
