@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stackgate/stackgate/internal/iam"
 )
@@ -152,4 +153,33 @@ func withoutRoles(body map[string]any) map[string]any {
 	}
 	delete(c, "roles")
 	return body
+}
+
+// A login by secret is noted as a use of that secret, with address and client, whichever door it came through.
+func TestLastUseIsNotedAtEveryDoor(t *testing.T) {
+	for name, login := range map[string]func(w *world, u user) *answer{
+		"password":               func(w *world, u user) *answer { return w.password(u, "", "") },
+		"application credential": func(w *world, u user) *answer { return w.credential(u.credential(w.project), u.value) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.advance(time.Hour)
+			w.from = "198.51.100.7"
+			login(w, w.client).want(t, 201, "")
+			wrong := w.client
+			wrong.value = w.stranger.value
+			login(w, wrong).want(t, 401, "")
+			must(t, w.registry.Flush(t.Context()))
+			list, err := w.registry.Secrets(t.Context(), operator(ownAccount), w.client.id)
+			must(t, err)
+			if !list[0].LastUsedAt.Equal(w.clock()) || list[0].LastUsedFrom.String() != w.from {
+				t.Errorf("%+v", list[0])
+			}
+			others, err := w.registry.Secrets(t.Context(), operator(otherAccount), w.stranger.id)
+			must(t, err)
+			if others[0].LastUsedAt.Equal(w.clock()) {
+				t.Error("a secret that was refused counts as used")
+			}
+		})
+	}
 }
