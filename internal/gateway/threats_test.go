@@ -22,21 +22,14 @@ func get(target string) string {
 	return "GET " + target + " HTTP/1.1\r\nHost: gw\r\nConnection: close\r\nX-Auth-Token: all\r\n\r\n"
 }
 
+// Every form of a path, for every service, is in TestOdd3_1_5_PathForms; these are the ones outside of the services' own paths.
 func TestG1_AmbiguousPathsAreRefused(t *testing.T) {
 	w := newWorld(t)
-	for _, path := range []string{
-		"/v2.1/servers/../servers", "/v2.1/./servers", "/v2.1//servers", "//v2.1/servers", "/v2.1/servers%2Fdetail", "/v2.1/%2e%2e/x",
-		"/v2.1/servers%5C", `/v2.1\servers`, "/v2.1/servers;a", "/v2.1/servers%3B", "/v2.1/servers%00", "/v2.1/servers#a", "/v2.1/%2573",
-		"/v2.1/%FF", "/v2.1/servers/", "/v2.1/%73ervers", "/v2.1/servers?_method=DELETE", "/v2.1/servers?a=1;_method=DELETE",
-		"/v2.1/servers?%5Fmethod=DELETE&a=_method", "/v2.1/servers?a=1&_METHOD=x",
-	} {
+	for _, path := range []string{"//v2.1/servers", "/v2.1/%2573", "/v2.1/%FF", "/v2.1/servers#a", "/v2.1/servers%00"} {
 		w.refusedBefore(t, http.StatusBadRequest, get("/GRA1/compute"+path))
 	}
-	w.refusedBefore(t, http.StatusBadRequest, get("http://gw/GRA1/compute/v2.1/servers"))
 	w.refusedBefore(t, http.StatusNotFound, get("/GRA1/compute%2Fv2.1/servers"))
 	w.refusedBefore(t, http.StatusNotFound, get("/gra1/compute/v2.1/servers"))
-	w.refusedBefore(t, http.StatusForbidden, get("/GRA1/compute/v2.1/servers/detail.json"))
-	w.refusedBefore(t, http.StatusForbidden, get("/GRA1/compute/V2.1/servers"))
 }
 
 func TestG2_TheTargetIsForwardedByteForByte(t *testing.T) {
@@ -94,15 +87,7 @@ func TestG4_NoHeaderOpensAnything(t *testing.T) {
 	w.refusedBefore(t, http.StatusBadRequest, strings.Replace(get("/GRA1/compute/v2.1/servers"), "X-Auth", "X-Auth-Token: none\r\nX-Auth", 1))
 }
 
-// What Debian's Swift, Glance and Paste make of doubled slashes and final ones differs; none of it gets there.
-func TestG5_SlashesThatServicesReadDifferently(t *testing.T) {
-	w := newWorld(t)
-	for _, target := range []string{"/image//v2/images", "/image/v2/images/", "/image/v2//images", "/network/v2.0/networks/", "/network/v2.0/networks//1",
-		"/object-store/v1//AUTH_" + projectA, "/object-store/v1/AUTH_" + projectA + "//o", "/volume//v3/" + projectA + "/volumes"} {
-		w.refusedBefore(t, http.StatusBadRequest, get("/GRA1"+target))
-	}
-}
-
+// The rows of each service are in the TestOdd3 tests, those of the framing in the other TestG6 ones.
 func TestG6_VerbsHiddenInBodyQueryOrHeader(t *testing.T) {
 	w := newWorld(t)
 	w.set("snap", rbac.RolesOf(rbac.ComputeSnapshotManage))
@@ -111,13 +96,6 @@ func TestG6_VerbsHiddenInBodyQueryOrHeader(t *testing.T) {
 		return strings.Join(lines, "\r\n") + "\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(body)
 	}
 	action := "/v2.1/servers/1/action"
-	w.refusedBefore(t, http.StatusForbidden, post("compute", action, `{"rebuild":{}}`))
-	w.refusedBefore(t, http.StatusBadRequest, post("compute", action, `{"createImage":{},"rebuild":{}}`))
-	w.refusedBefore(t, http.StatusBadRequest, post("compute", action, `{"createImage":{},"createImage":{}}`))
-	w.refusedBefore(t, http.StatusForbidden, post("compute", action, `{"createimage":{}}`))
-	w.refusedBefore(t, http.StatusBadRequest, post("compute", action, ``))
-	w.refusedBefore(t, http.StatusBadRequest, post("compute", action, `{"createImage":{}}`, "Content-Encoding: gzip"))
-	w.refusedBefore(t, http.StatusBadRequest, post("compute", action, "\xff\xfe{\x00"))
 	w.refusedBefore(t, http.StatusRequestEntityTooLarge, post("compute", action, `{"createImage":"`+strings.Repeat("x", 1<<20)+`"}`))
 
 	resp, _ := w.raw(t, post("compute", action, `{"createImage":{}}`, "X-HTTP-Method-Override: DELETE", "Trailer: X-Roles", "Content-Type: text/plain"))
@@ -127,13 +105,8 @@ func TestG6_VerbsHiddenInBodyQueryOrHeader(t *testing.T) {
 
 	swift := "/object-store/v1/AUTH_" + projectA
 	w.refusedBefore(t, http.StatusForbidden, post("object-store", "/v1/AUTH_"+projectA+"?bulk-delete", "c/o"))
-	w.refusedBefore(t, http.StatusForbidden, strings.Replace(get("/GRA1"+swift+"/c/o"), "GET", "PATCH", 1))
 	for _, h := range []string{"X-Copy-From-Account", "x-symlink-target-account", "Destination-Account"} {
-		resp, _ := w.ask(t, "PUT", "/GRA1"+swift+"/c/o", "X-Auth-Token: all", h+": AUTH_"+projectB, "Content-Length: 0")
-		if got := w.last(); resp.StatusCode != 403 || got != "" {
-			t.Errorf("%s: %d, the cloud got %q", h, resp.StatusCode, got)
-		}
-		resp, _ = w.ask(t, "PUT", "/GRA1"+swift+"/c/o", "X-Auth-Token: all", strings.ReplaceAll(h, "-", "_")+": AUTH_"+projectB, "Content-Length: 0")
+		resp, _ := w.ask(t, "PUT", "/GRA1"+swift+"/c/o", "X-Auth-Token: all", strings.ReplaceAll(h, "-", "_")+": AUTH_"+projectB, "Content-Length: 0")
 		if got := w.last(); resp.StatusCode != 200 || strings.Contains(got, projectB) {
 			t.Errorf("%s with underscores: %d, the cloud got %q", h, resp.StatusCode, got)
 		}
