@@ -45,8 +45,9 @@ var layers = map[string][]string{
 	"internal/sandbox": {"internal/web", "internal/sandbox/rest", "internal/sandbox/image", "internal/sandbox/network",
 		"internal/sandbox/objectstore", "internal/sandbox/aitraining", "internal/sandbox/volume", "internal/sandbox/compute"},
 
-	"serviceaccount":    {}, // public; its own test holds it to gophercloud, its YAML library and the standard library
-	"internal/recorded": {}, // a cloud that is not Stackgate, for tests
+	"serviceaccount":     {}, // public; its own test holds it to gophercloud, its YAML library and the standard library
+	"internal/recorded":  {}, // a cloud that is not Stackgate, for tests
+	"internal/provision": {"internal/urn", "internal/iam", "internal/registry"},
 
 	"internal/load": {}, // the load generator: a client like any other, it knows nothing of ours
 	"internal/server": {"internal/urn", "internal/rbac", "internal/web", "internal/keys", "internal/audit", "internal/iam", "internal/store",
@@ -55,7 +56,8 @@ var layers = map[string][]string{
 		"internal/api", "internal/server", "internal/sandbox"},
 	"internal/realcloud": {}, // real services for tests: they know nothing of ours
 	"internal/cli": {"internal/urn", "internal/rbac", "internal/policyfile", "internal/web", "internal/keys", "internal/audit",
-		"internal/iam", "internal/store", "internal/registry", "internal/api", "internal/server", "internal/sandbox", "internal/load"},
+		"internal/iam", "internal/store", "internal/registry", "internal/api", "internal/server", "internal/sandbox", "internal/load",
+		"internal/provision", "serviceaccount"},
 	"cmd/stackgate": {"internal/cli"},
 }
 

@@ -20,10 +20,16 @@ type access struct {
 	Region    string        `json:"region_name"`
 	Cloud     string        `json:"-"` // the entry's name in clouds.yaml
 	As        door          `json:"-"` // "" is asOIDC
+	Keystone  string        `json:"-"` // an operator's own, in our place
 }
 
 // AuthURL is OS_AUTH_URL.
-func (a access) AuthURL() string { return a.PublicURL + "/v3" }
+func (a access) AuthURL() string {
+	if a.Keystone != "" {
+		return a.Keystone
+	}
+	return a.PublicURL + "/v3"
+}
 
 // Discovery is OS_DISCOVERY_ENDPOINT.
 func (a access) Discovery() string {

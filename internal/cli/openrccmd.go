@@ -17,8 +17,8 @@ import (
 
 // accessFlags say for whom an openrc or clouds.yaml is.
 type accessFlags struct {
-	account, project, region, provider, cloud, as string
-	newSecret                                     bool
+	account, project, region, provider, cloud, as, keystone string
+	newSecret                                               bool
 }
 
 func (f *accessFlags) register(c *cobra.Command) *cobra.Command {
@@ -28,6 +28,7 @@ func (f *accessFlags) register(c *cobra.Command) *cobra.Command {
 	fl.StringVar(&f.region, "region", "GRA1", "region `name`")
 	fl.StringVar(&f.provider, "identity-provider", "", "`name`; that of the service account's partition if absent")
 	fl.StringVar(&f.as, "as", string(asOIDC), "`way` to log in: oidc, or for tools without OpenID Connect password or application-credential")
+	fl.StringVar(&f.keystone, "keystone", "", "`address` of the operator's own Keystone that trusts the identity provider, instead of the server's Identity API")
 	fl.BoolVar(&f.newSecret, "new-secret", false, "make a further secret and put it into the file")
 	_ = c.MarkFlagRequired("service-account")
 	_ = c.MarkFlagRequired("project")
@@ -78,11 +79,15 @@ func (a *app) writeAccess(ctx context.Context, f *accessFlags, write func(io.Wri
 }
 
 func (f *accessFlags) access(ctx context.Context, cl *api.Client) (access, error) {
-	v := access{PublicURL: strings.TrimRight(os.Getenv("STACKGATE_URL"), "/"), Project: f.project, ClientID: f.account, Region: f.region, Cloud: f.cloud}
+	v := access{PublicURL: strings.TrimRight(os.Getenv("STACKGATE_URL"), "/"), Project: f.project, ClientID: f.account, Region: f.region, Cloud: f.cloud,
+		Keystone: f.keystone}
 	switch v.As = door(f.as); v.As {
 	case asOIDC, asPassword, asCredential:
 	default:
 		return v, usagef("--as %q is none of oidc, password, application-credential", f.as)
+	}
+	if f.keystone != "" && (!identityAddress(f.keystone) || v.As != asOIDC) {
+		return v, usagef("--keystone takes an address such as https://keystone.example:5000/v3, and only with --as oidc: that Keystone knows no secrets of ours")
 	}
 	if !validProject(f.project) {
 		return v, usagef("--project %q is not a project id: 32 lower-case hexadecimal digits", f.project)

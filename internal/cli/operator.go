@@ -17,7 +17,7 @@ import (
 )
 
 func (a *app) operatorCommands() []*cobra.Command {
-	list := []*cobra.Command{a.account(), a.project(), a.service(), a.middleware(), a.keysCommand(), a.audit(), a.backup(), a.restore()}
+	list := []*cobra.Command{a.account(), a.project(), a.keystone(), a.service(), a.middleware(), a.keysCommand(), a.audit(), a.backup(), a.restore()}
 	for _, c := range list {
 		a.configFlag(c)
 	}

@@ -145,3 +145,8 @@ func weigh(s rbac.Roles) (strong, all int) {
 	}
 	return strong, all
 }
+
+// GroupName is what the groups claim of an id_token calls a right on a project: <project id>:<last word of the right>.
+func GroupName(project ProjectID, right Action) string {
+	return string(project) + ":" + string(right[strings.LastIndexByte(string(right), ':')+1:])
+}

@@ -219,7 +219,7 @@ func (s *Server) groups(r *http.Request, login registry.Login, scopes []string) 
 			continue
 		}
 		for _, right := range p.Rights {
-			out = append(out, string(p.Project.ID)+":"+string(right[strings.LastIndexByte(string(right), ':')+1:]))
+			out = append(out, iam.GroupName(p.Project.ID, right))
 		}
 	}
 	return out, nil

@@ -41,6 +41,11 @@ func DefaultProviders() []Provider {
 	return []Provider{{Name: "ovhcloud-emea", Partition: urn.EU}, {Name: "ovhcloud-world", Partition: urn.CA}, {Name: "ovhcloud-us", Partition: urn.US}}
 }
 
+// Issuer is the iss of a partition's id_tokens.
+func Issuer(publicURL string, p urn.Partition) string {
+	return oidc.Issuer(strings.TrimRight(publicURL, "/"), p)
+}
+
 // Config is one Stackgate. Members that say so may be zero.
 type Config struct {
 	PublicURL      string             // how clients reach us, without a final slash: http://127.0.0.1:8080
