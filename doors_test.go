@@ -61,7 +61,7 @@ func TestEveryDoorWithRealClients(t *testing.T) {
 		d.writeClouds(t, c)
 		clouds := strings.Count(d.ok("none", "cat clouds.yaml"), "auth_type:")
 		out := d.ok("none", c.python+" each-cloud.py")
-		if clouds < 7 || strings.Count(out, " ['name_vm']\n") != clouds {
+		if clouds != 8 || strings.Count(out, " ['name_vm']\n") != clouds {
 			t.Errorf("of %d clouds:\n%s", clouds, out)
 		}
 		d.ok("admin.env", "stackgate service-account disable "+id)
@@ -108,6 +108,9 @@ func (d *dev) writeClouds(t *testing.T, c client) {
 		}
 		all += strings.Replace(changed, "  password:\n", "  "+name+":\n", 1)
 	}
+	oidc := strings.TrimPrefix(d.ok("none", "cat oidc.yaml"), "clouds:\n")
+	oidc = strings.Replace(oidc, "  oidc:\n", "  access-token-by-default:\n", 1)
+	all += strings.Replace(oidc, "      access_token_type: 'id_token'\n", "", 1)
 	write(t, filepath.Join(d.dir, "clouds.yaml"), all)
 	write(t, filepath.Join(d.dir, "each-cloud.py"), eachCloud)
 }
