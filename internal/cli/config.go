@@ -210,7 +210,8 @@ func (c *Config) server(log *slog.Logger) (server.Config, error) {
 	}
 	out := server.Config{
 		PublicURL: c.PublicURL, Database: c.Database, Master: master, AuditKey: audit, Algorithm: c.IDTokenAlgorithm,
-		TokenLife: c.TokenLife, TrustedProxies: proxies, Catalog: c.catalog(), OperationsDir: c.Operations, Logger: log,
+		TokenLife: c.TokenLife, TrustedProxies: proxies, Catalog: c.catalog(), OperationsDir: c.Operations,
+		Decisions: c.Decisions.server(), Logger: log,
 	}
 	if c.MaxStaleness != nil {
 		if out.MaxStaleness = *c.MaxStaleness; out.MaxStaleness == 0 {

@@ -177,6 +177,7 @@ func (s *Server) locate(r *http.Request, c *call) error {
 		return &problem{status: http.StatusNotFound, message: "There is no such region or service."}
 	}
 	c.region, c.service = region, service
+	hideSecret(r)
 	target, reason := rbac.ParseTarget(service, raw)
 	if reason != "" {
 		return badRequest(reason)

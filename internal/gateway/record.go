@@ -59,13 +59,23 @@ func roleNames(roles rbac.Roles) []string {
 	return names
 }
 
-// shownPath leaves out the one secret that Nova has in a path, the token of a console.
+// consoleTokens is before the one secret that Nova has in a path, the token of a console.
+const consoleTokens = "/os-console-auth-tokens/"
+
+// shownPath leaves the secret out.
 func shownPath(path string) string {
-	before, token, ok := strings.Cut(path, "/os-console-auth-tokens/")
+	before, token, ok := strings.Cut(path, consoleTokens)
 	if !ok || token == "" {
 		return path
 	}
-	return before + "/os-console-auth-tokens/…"
+	return before + consoleTokens + "…"
+}
+
+// hideSecret leaves it out of the log, too.
+func hideSecret(r *http.Request) {
+	if e := web.EventOf(r.Context()); strings.Contains(e.Path, consoleTokens) {
+		e.Path = shownPath(e.Path)
+	}
 }
 
 // shownField leaves out what a body says and the table does not know, unless it looks like the name of an action.

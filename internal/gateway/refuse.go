@@ -213,7 +213,7 @@ func writeProblem(w http.ResponseWriter, r *http.Request, service rbac.Service, 
 		h.Set("Content-Type", "text/html; charset=UTF-8")
 		body = glanceBody(p)
 	default:
-		if service == rbac.Compute {
+		if service == rbac.Compute || service == rbac.Volume {
 			h.Set("X-Compute-Request-Id", id.own)
 		}
 		h.Set("Content-Type", "application/json")

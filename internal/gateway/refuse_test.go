@@ -74,9 +74,11 @@ func TestRequestIDsAreTheServices(t *testing.T) {
 		resp.Header.Get("Content-Type") != "text/html; charset=UTF-8" || resp.ContentLength != 73 {
 		t.Errorf("Swift: %v", resp.Header)
 	}
-	resp, _ = w.ask(t, "GET", "/GRA1/compute/v2.1/servers", "X-Auth-Token: none")
-	if id := resp.Header.Get("X-Openstack-Request-Id"); !strings.HasPrefix(id, "req-") || resp.Header.Get("X-Compute-Request-Id") != id {
-		t.Errorf("Nova: %v", resp.Header)
+	for _, path := range []string{"/compute/v2.1/servers", "/volume/v3/" + projectA + "/volumes"} { // Cinder's client, too, prints this one
+		resp, _ = w.ask(t, "GET", "/GRA1"+path, "X-Auth-Token: none")
+		if id := resp.Header.Get("X-Openstack-Request-Id"); !strings.HasPrefix(id, "req-") || resp.Header.Get("X-Compute-Request-Id") != id {
+			t.Errorf("%s: %v", path, resp.Header)
+		}
 	}
 }
 
