@@ -41,9 +41,9 @@ for name in sorted(config.get_cloud_names()):
         print(name, e.http_status)
 `
 
-// TestEveryDoorWithRealClients logs in through every door with what the openrc and clouds-yaml commands print, and meets the same
+// TestRealClientsAtEveryDoor logs in through every door with what the openrc and clouds-yaml commands print, and meets the same
 // rights behind each; a service account that is disabled is out at all of them.
-func TestEveryDoorWithRealClients(t *testing.T) {
+func TestRealClientsAtEveryDoor(t *testing.T) {
 	eachClient(t, func(t *testing.T, c client) {
 		d := startDev(t, t.TempDir())
 		id := strings.TrimSpace(d.ok("admin.env", doorFiles))
