@@ -53,9 +53,9 @@ func (s Step) String() string {
 	case AddResource:
 		return fmt.Sprintf("add this project to the resources of policy %q, which grants %s elsewhere", s.PolicyName, s.Right)
 	case LeaveOut:
-		return "leave out " + s.Field
+		return "leave out " + s.Field + ", and whatever else only the cloud administrator may set"
 	case NameOwnProject:
-		return "name the token's own project in " + s.Field
+		return "name the token's own project in " + s.Field + ", and wherever else one is named"
 	}
 	return string(s.Change)
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stackgate/stackgate/internal/api"
 	"github.com/stackgate/stackgate/internal/iam"
@@ -252,6 +253,7 @@ func TestAReplicaFindsADecision(t *testing.T) {
 			if !errors.Is(err, iam.NotFound) {
 				t.Fatalf("%s: %+v %v", id, e, err)
 			}
+			time.Sleep(10 * time.Millisecond)
 		}
 	}
 }
@@ -350,7 +352,7 @@ func TestAskingBeforeTheFact(t *testing.T) {
 			t.Errorf("%+v: nothing is said that helps: %+v", c.q, d)
 		}
 	}
-	if d := ask(api.DecisionQuestion{Service: "compute", Path: "/v2.1/servers", Query: "all_tenants=1"}); len(d.Changes) != 1 || d.Changes[0].Text != "Leave out all_tenants." {
+	if d := ask(api.DecisionQuestion{Service: "compute", Path: "/v2.1/servers", Query: "all_tenants=1"}); len(d.Changes) != 1 || d.Changes[0].Text != "Leave out all_tenants, and whatever else only the cloud administrator may set." {
 		t.Errorf("%+v", d.Changes)
 	}
 	q := api.DecisionQuestion{ServiceAccount: string(robot.ID), Project: project, Path: "/GRA1/compute/v2.1/servers"}
