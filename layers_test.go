@@ -46,6 +46,7 @@ var layers = map[string][]string{
 		"internal/sandbox/objectstore", "internal/sandbox/aitraining", "internal/sandbox/volume", "internal/sandbox/compute"},
 
 	"serviceaccount":     {}, // public; its own test holds it to gophercloud, its YAML library and the standard library
+	"internal/agent":     {"internal/web", "serviceaccount"},
 	"internal/recorded":  {}, // a cloud that is not Stackgate, for tests
 	"internal/provision": {"internal/urn", "internal/iam", "internal/registry"},
 
@@ -57,7 +58,7 @@ var layers = map[string][]string{
 	"internal/realcloud": {}, // real services for tests: they know nothing of ours
 	"internal/cli": {"internal/urn", "internal/rbac", "internal/policyfile", "internal/web", "internal/keys", "internal/audit",
 		"internal/iam", "internal/store", "internal/registry", "internal/api", "internal/server", "internal/sandbox", "internal/load",
-		"internal/provision", "serviceaccount"},
+		"internal/provision", "internal/agent", "serviceaccount"},
 	"cmd/stackgate": {"internal/cli"},
 }
 

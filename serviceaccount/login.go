@@ -124,6 +124,32 @@ func (l *Login) Reject(id Secret) {
 	}
 }
 
+// Transport carries requests to the cloud under the TLS of the configuration, for requests that a program makes itself.
+func (l *Login) Transport() http.RoundTripper { return l.http.Transport }
+
+// Check asks Keystone whether it still knows the token. One that it does not know is rejected, and ok is false.
+func (l *Login) Check(ctx context.Context, t *Token) (ok bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, l.c.Timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, l.c.AuthURL+"/auth/tokens", nil)
+	if err != nil {
+		return false, err
+	}
+	req.Header.Set("X-Auth-Token", string(t.ID))
+	req.Header.Set("X-Subject-Token", string(t.ID))
+	resp, err := l.http.Do(req)
+	if err != nil {
+		e := &Error{Step: "check", Method: req.Method, URL: plainURL(l.c.AuthURL + "/auth/tokens")}
+		return false, e.unreachable(ctx, err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusNotFound {
+		l.Reject(t.ID)
+		return false, nil
+	}
+	return true, nil
+}
+
 // gave says whether a token is one of ours.
 func (l *Login) gave(id Secret) bool {
 	l.mu.Lock()

@@ -92,6 +92,9 @@ func (t *Token) Left() time.Duration { return time.Until(t.deadline) }
 // Fresh says whether it is too early to renew the token.
 func (t *Token) Fresh() bool { return time.Now().Before(t.renewAt) }
 
+// Age is how long the token has lived.
+func (t *Token) Age() time.Duration { return t.life - t.Left() }
+
 // Catalog is the token's list of services; empty for a token that is for no project.
 func (t *Token) Catalog() *tokens.ServiceCatalog { return t.catalog }
 

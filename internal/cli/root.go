@@ -51,6 +51,9 @@ func Main(args []string, in io.Reader, out, errw io.Writer) int {
 	if err == nil {
 		return 0
 	}
+	if code, ok := errors.AsType[exitCode](err); ok {
+		return int(code)
+	}
 	if !errors.Is(err, errReported) {
 		_, _ = fmt.Fprintln(errw, "stackgate: "+message(err))
 	}
@@ -105,7 +108,8 @@ STACKGATE_URL, STACKGATE_CLIENT_ID and STACKGATE_CLIENT_SECRET name; stackgate d
 		}
 		return nil
 	}
-	root.AddGroup(&cobra.Group{ID: "run", Title: "Run:"}, &cobra.Group{ID: "tenant", Title: "Administer an account (through the API):"},
+	root.AddGroup(&cobra.Group{ID: "run", Title: "Run:"}, &cobra.Group{ID: "client", Title: "Use a cloud, this or any other:"},
+		&cobra.Group{ID: "tenant", Title: "Administer an account (through the API):"},
 		&cobra.Group{ID: "operator", Title: "Operate the server (on its store, with --config):"}, &cobra.Group{ID: "look", Title: "Look up:"})
 	add := func(group string, cs ...*cobra.Command) {
 		for _, c := range cs {
@@ -114,6 +118,7 @@ STACKGATE_URL, STACKGATE_CLIENT_ID and STACKGATE_CLIENT_SECRET name; stackgate d
 		}
 	}
 	add("run", a.dev(), a.demo(), a.serve(), a.initialise(), a.bench())
+	add("client", a.clientCommands()...)
 	add("tenant", a.tenantCommands()...)
 	add("operator", a.operatorCommands()...)
 	add("look", a.rights(), a.policyFiles(), a.operation(), a.version(), a.reference())

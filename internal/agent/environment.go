@@ -1,0 +1,124 @@
+package agent
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Mode is the login that a tool is told to use.
+type Mode string
+
+// The modes. Every tool knows one of the first two.
+const (
+	AsApplicationCredential Mode = "application-credential"
+	AsPassword              Mode = "password"
+	AsToken                 Mode = "token"
+)
+
+// Modes are all of them, the default first.
+var modes = []Mode{AsApplicationCredential, AsPassword, AsToken}
+
+// ParseMode reads a Mode.
+func ParseMode(s string) (Mode, error) {
+	if m := Mode(s); slices.Contains(modes, m) {
+		return m, nil
+	}
+	return "", fmt.Errorf("%q is not application-credential, password or token", s)
+}
+
+// A variable of the environment.
+type variable struct{ name, value string }
+
+// variables are what tools read to log in at the Agent. OS_DOMAIN_NAME and OS_TENANT_ID are for gophercloud's and swift's older readers.
+func (a *Agent) variables(m Mode) []variable {
+	c, p := a.c.Credential, a.project()
+	vars := []variable{{"OS_AUTH_URL", a.c.URL + "/v3"}, {"OS_IDENTITY_API_VERSION", "3"}}
+	switch m {
+	case AsPassword:
+		vars = append(vars, variable{"OS_AUTH_TYPE", "v3password"}, variable{"OS_USERNAME", c.ID}, variable{"OS_PASSWORD", string(c.Secret)},
+			variable{"OS_USER_DOMAIN_NAME", domain}, variable{"OS_DOMAIN_NAME", domain}, variable{"OS_PROJECT_ID", p.ID}, variable{"OS_TENANT_ID", p.ID})
+	case AsToken:
+		vars = append(vars, variable{"OS_AUTH_TYPE", "v3token"}, variable{"OS_TOKEN", string(c.Token)}, variable{"OS_PROJECT_ID", p.ID})
+	default: // no project: it is part of an application credential
+		vars = append(vars, variable{"OS_AUTH_TYPE", "v3applicationcredential"}, variable{"OS_APPLICATION_CREDENTIAL_ID", c.ID},
+			variable{"OS_APPLICATION_CREDENTIAL_SECRET", string(c.Secret)})
+	}
+	if a.cloud.Region != "" {
+		vars = append(vars, variable{"OS_REGION_NAME", a.cloud.Region})
+	}
+	if i := strings.TrimSuffix(a.cloud.Interface, "URL"); i != "" && i != "public" {
+		vars = append(vars, variable{"OS_INTERFACE", i}, variable{"OS_ENDPOINT_TYPE", i + "URL"})
+	}
+	if a.cloud.CACert != "" {
+		vars = append(vars, variable{"OS_CACERT", a.cloud.CACert})
+	}
+	if a.cloud.Insecure {
+		vars = append(vars, variable{"OS_INSECURE", "true"})
+	}
+	return vars
+}
+
+// domain is what the one-time user's domain is called. We do not look at it.
+const domain = "Default"
+
+// Environment is base with every OpenStack variable replaced by what leads to the Agent. Versions of APIs stay as they are.
+// A proxy is not asked for what is on this machine: Python's requests would otherwise send the credential there.
+func (a *Agent) Environment(base []string, m Mode) []string {
+	var env []string
+	noProxy := ""
+	for _, v := range base {
+		name, value, _ := strings.Cut(v, "=")
+		if strings.EqualFold(name, "no_proxy") {
+			noProxy = value
+			continue
+		}
+		if strange(name) {
+			continue
+		}
+		env = append(env, v)
+	}
+	for _, v := range a.variables(m) {
+		env = append(env, v.name+"="+v.value)
+	}
+	noProxy = strings.TrimPrefix(noProxy+",127.0.0.1,localhost", ",")
+	return append(env, "NO_PROXY="+noProxy, "no_proxy="+noProxy)
+}
+
+// strange says whether a variable belongs to another login: all of OpenStack's, those of the older swift client, and our own administrator's.
+func strange(name string) bool {
+	if strings.HasPrefix(name, "OS_") {
+		return !strings.HasSuffix(name, "_API_VERSION")
+	}
+	return slices.Contains([]string{"ST_AUTH", "ST_USER", "ST_KEY", "ST_AUTH_VERSION", "STACKGATE_CLIENT_ID", "STACKGATE_CLIENT_SECRET"}, name)
+}
+
+// OpenRC is a file for a shell that sets the same variables.
+func (a *Agent) OpenRC(m Mode) string {
+	var b strings.Builder
+	b.WriteString("# stackgate's agent for " + a.cloud.Name + ". Use it with:  . ./openrc\n")
+	b.WriteString("for v in $(env | sed -n 's/^\\(OS_[A-Z0-9_]*\\)=.*/\\1/p'); do unset \"$v\"; done\n")
+	for _, v := range a.variables(m) {
+		b.WriteString("export " + v.name + "='" + strings.ReplaceAll(v.value, "'", `'\''`) + "'\n")
+	}
+	b.WriteString("export NO_PROXY=\"${NO_PROXY:+$NO_PROXY,}127.0.0.1,localhost\" no_proxy=\"${no_proxy:+$no_proxy,}127.0.0.1,localhost\"\n")
+	return b.String()
+}
+
+// CloudsYAML is a clouds.yaml with one entry of this name that leads to the Agent.
+func (a *Agent) CloudsYAML(name string) string {
+	q := func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+	var b strings.Builder
+	_, _ = fmt.Fprintf(&b, "clouds:\n  %s:\n    auth_type: v3applicationcredential\n", q(name))
+	for _, v := range []variable{{"region_name", a.cloud.Region}, {"interface", a.cloud.Interface}, {"cacert", a.cloud.CACert}} {
+		if v.value != "" {
+			_, _ = fmt.Fprintf(&b, "    %s: %s\n", v.name, q(v.value))
+		}
+	}
+	if a.cloud.Insecure {
+		b.WriteString("    verify: false\n")
+	}
+	_, _ = fmt.Fprintf(&b, "    auth:\n      auth_url: %s\n      application_credential_id: %s\n      application_credential_secret: %s\n",
+		q(a.c.URL+"/v3"), q(a.c.Credential.ID), q(string(a.c.Credential.Secret)))
+	return b.String()
+}

@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stackgate/stackgate/internal/agent"
+	"github.com/stackgate/stackgate/serviceaccount"
+)
+
+// agentOptions are the flags of stackgate agent.
+type agentOptions struct {
+	cloudFlags
+	listen, dir, url, certificate, key, as, logFormat, logLevel string
+}
+
+func (a *app) agent() *cobra.Command {
+	var o agentOptions
+	c := o.register(&cobra.Command{
+		Use: "agent [--cloud NAME]", Short: "Log in for tools that do not know how, for as long as it runs", Args: cobra.NoArgs,
+		Long: `Answer as an Identity service for tools that know passwords and application credentials only, as stackgate exec does, until stopped:
+a sidecar of a daemon, or of several tools. It needs no Stackgate server.
+
+It writes into --dir, readable by its user only:
+  openrc            variables for a shell
+  clouds.yaml       one entry, named as the cloud is
+  credential.json   what it accepts, used again when it is started again
+
+It listens on loopback. Beyond, it wants a TLS certificate, or else the credential and the cloud's tokens would cross the network readable.`,
+		Example: `  stackgate agent --cloud ovhcloud --listen 127.0.0.1:5000 --dir agent &
+  . agent/openrc && rclone --swift-env-auth lsd :swift:
+  OS_CLIENT_CONFIG_FILE=agent/clouds.yaml openstack --os-cloud ovhcloud server list`,
+		RunE: func(c *cobra.Command, _ []string) error { return a.runAgent(c.Context(), &o) },
+	})
+	f := c.Flags()
+	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "`host:port` to listen on; port 0 is a free one")
+	f.StringVar(&o.dir, "dir", "", "where the files for clients are written; in the user's runtime directory if absent")
+	f.StringVar(&o.url, "url", "", "how clients reach it, if not by --listen (container, name of the certificate)")
+	f.StringVar(&o.certificate, "tls-certificate", "", "PEM `file`; with --tls-key")
+	f.StringVar(&o.key, "tls-key", "", "PEM `file`")
+	f.StringVar(&o.as, "as", string(agent.AsApplicationCredential), "`login` that openrc tells to use: application-credential, password or token")
+	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
+	f.StringVar(&o.logLevel, "log-level", "warn", "debug, info, warn or error; info shows each request")
+	return c
+}
+
+func (a *app) runAgent(ctx context.Context, o *agentOptions) error {
+	mode, err := agent.ParseMode(o.as)
+	if err != nil {
+		return usagef("--as %w", err)
+	}
+	log, err := newLogger(a.err, o.logFormat, o.logLevel)
+	if err != nil {
+		return usageError{err}
+	}
+	login, err := o.login()
+	if err != nil {
+		return err
+	}
+	conf := login.Config()
+	if o.dir == "" {
+		o.dir = filepath.Join(agent.RuntimeDir(), "agent-"+filepath.Base(conf.Name))
+	}
+	if err := agent.PrivateDir(o.dir); err != nil {
+		return err
+	}
+	credential, err := agent.KeepCredential(filepath.Join(o.dir, "credential.json"))
+	if err != nil {
+		return err
+	}
+	listener, err := agent.Listen(o.listen, o.certificate, o.key)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = listener.Close() }()
+	if o.url == "" {
+		o.url = listener.URL
+	}
+	g, err := agent.New(ctx, agent.Config{Login: login, URL: o.url, Credential: credential, AnyHost: !agent.Loopback(o.listen), Logger: log})
+	if err != nil {
+		return err
+	}
+	if err := a.writeAgentFiles(g, o.dir, mode, conf); err != nil {
+		return err
+	}
+	a.note("stackgate agent for %s on %s. Use it with:  . %s", conf.Name, o.url, filepath.Join(o.dir, "openrc"))
+	return g.Serve(ctx, listener)
+}
+
+// writeAgentFiles writes openrc last: whoever waits for it finds the rest there.
+func (a *app) writeAgentFiles(g *agent.Agent, dir string, mode agent.Mode, c serviceaccount.Config) error {
+	if err := agent.WritePrivate(filepath.Join(dir, "clouds.yaml"), []byte(g.CloudsYAML(c.Name))); err != nil {
+		return err
+	}
+	return agent.WritePrivate(filepath.Join(dir, "openrc"), []byte(g.OpenRC(mode)))
+}
