@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -112,6 +113,8 @@ type world struct {
 	fail  error
 
 	bodyWait time.Duration
+	sample   uint32       // 0: every grant is kept
+	log      *slog.Logger // nil: none
 	kept     []audit.Decision
 	held     map[string][]iam.Action // rights by token
 }
@@ -191,14 +194,17 @@ func (w *world) serve(t testing.TB, cloud func(rbac.Service) http.Handler) {
 	for _, s := range rbac.Services() {
 		region[s] = cloud(s)
 	}
-	g, err := New(Config{Table: table, Open: w.open, Roles: w.rolesOf, Rights: iam.CheapestRights, Held: w.rightsOf, Record: w.record, Sample: 1,
+	g, err := New(Config{Table: table, Open: w.open, Roles: w.rolesOf, Rights: iam.CheapestRights, Held: w.rightsOf, Record: w.record, Sample: max(w.sample, 1),
 		KnownProject: func(id string) bool { return id == projectA },
 		Clouds:       map[string]map[rbac.Service]http.Handler{"GRA1": region, "GRA": region},
 		IdentityURL:  "https://id.example/v3", Recheck: 5 * time.Millisecond, BodyWait: w.bodyWait})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.gw = httptest.NewServer(web.New(web.Config{Logger: quiet()}).Wrap(g))
+	if w.log == nil {
+		w.log = quiet()
+	}
+	w.gw = httptest.NewServer(web.New(web.Config{Logger: w.log}).Wrap(g))
 	t.Cleanup(w.gw.Close)
 }
 
