@@ -47,6 +47,7 @@ var layers = map[string][]string{
 
 	"serviceaccount":     {}, // public; its own test holds it to gophercloud, its YAML library and the standard library
 	"internal/agent":     {"internal/web", "serviceaccount"},
+	"internal/doctor":    {"serviceaccount"},
 	"internal/recorded":  {}, // a cloud that is not Stackgate, for tests
 	"internal/provision": {"internal/urn", "internal/iam", "internal/registry"},
 
@@ -58,7 +59,7 @@ var layers = map[string][]string{
 	"internal/realcloud": {}, // real services for tests: they know nothing of ours
 	"internal/cli": {"internal/urn", "internal/rbac", "internal/policyfile", "internal/web", "internal/keys", "internal/audit",
 		"internal/iam", "internal/store", "internal/registry", "internal/api", "internal/server", "internal/sandbox", "internal/load",
-		"internal/provision", "internal/agent", "serviceaccount"},
+		"internal/provision", "internal/agent", "internal/doctor", "serviceaccount"},
 	"cmd/stackgate": {"internal/cli"},
 }
 

@@ -81,6 +81,9 @@ type Config struct {
 	Trace  func(Exchange) // optional: told of each request of a login when it has ended. It must not block
 	Shared Shared         // optional: tokens shared with other processes
 
+	Files    []string // what FromEnv and FromCloud have read it from
+	Warnings []string // what FromEnv and FromCloud saw that works here, and not with every tool
+
 	reload func() (Config, error) // reads the files again that this came from; nil: there are none
 }
 

@@ -54,7 +54,11 @@ func readCloud(name, regionName string) (Config, error) {
 	if name == envvars && regionName == "" {
 		regionName = entry.fields["region_name"].text // one region, even with a comma in it
 	}
-	return configure(name, entry, regionName)
+	c, err := configure(name, entry, regionName)
+	if c.Files = paths; name == envvars {
+		c.Files = nil
+	}
+	return c, err
 }
 
 // environment is the OS_… variables as an entry. Those that only choose a cloud do not make one.
@@ -91,6 +95,7 @@ func configure(name string, entry node, regionName string) (Config, error) {
 	v.login(&c)
 	v.target(&c)
 	v.connection(&c)
+	v.warn(&c)
 	c.fill()
 	return c, v.hint(c, c.check())
 }
@@ -161,6 +166,21 @@ func (v values) connection(c *Config) {
 	c.Insecure = yes(v.entry.first("insecure")) || no(v.entry.first("verify"))
 	if d, err := time.ParseDuration(v.entry.first("api_timeout") + "s"); err == nil && d > 0 {
 		c.Timeout = d
+	}
+}
+
+// warn notes what other tools stumble over.
+func (v values) warn(c *Config) {
+	if c.AuthURL != "" && !strings.HasSuffix(strings.TrimRight(c.AuthURL, "/"), "v3") {
+		c.Warnings = append(c.Warnings, "auth_url (OS_AUTH_URL) has no /v3: openstack of Debian 12 and other tools of before 2023 then ask at the wrong address. Write "+
+			strings.TrimRight(c.AuthURL, "/")+"/v3")
+	}
+	if c.AuthType.oidc() && c.UserDomainID+c.UserDomainName != "" {
+		c.Warnings = append(c.Warnings, "user_domain_id or user_domain_name (OS_USER_DOMAIN_…) is set: openstack then fails before it asks anything, "+
+			"\"unexpected keyword argument\". Remove it: a service account has no domain")
+	}
+	if c.AuthType.oidc() && c.SystemScope != "" {
+		c.Warnings = append(c.Warnings, "system_scope (OS_SYSTEM_SCOPE) is ignored by this auth_type")
 	}
 }
 

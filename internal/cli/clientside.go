@@ -12,7 +12,7 @@ import (
 
 // clientCommands need no Stackgate server: they use a cloud as its clients do.
 func (a *app) clientCommands() []*cobra.Command {
-	return []*cobra.Command{a.exec(), a.agent(), a.token()}
+	return []*cobra.Command{a.exec(), a.agent(), a.token(), a.doctor()}
 }
 
 // cloudFlags say which cloud to log in to.
