@@ -2,10 +2,12 @@ package stackgate
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stackgate/stackgate/internal/realcloud"
 )
@@ -27,19 +29,38 @@ catalog:
   - {type: image, name: glance, endpoints: [{region: RegionOne, url: "http://127.0.0.1:%d"}]}
   - {type: object-store, name: swift, endpoints: [{region: RegionOne, url: "http://127.0.0.1:%d/v1/AUTH_$(project_id)s"}]}
 `, glance, swift))}
-	section := func(name string) string {
-		return b.ok("", `id=$(stackgate -o json service create `+name+` --secret-file `+name+`.secret | sed -n 's/.*"client_id": "\(.*\)",/\1/p')
-			stackgate middleware print `+name+` --service $id --secret-file `+name+`.secret --cache `+fmt.Sprint(cache))
-	}
 	b.glance = realcloud.StartGlance(t, realcloud.GlanceConfig{
-		Port: glance, Middleware: section("glance"), Policy: b.ok("", "stackgate policy-files glance --release zed"),
+		Port: glance, Middleware: b.section("glance", cache), Policy: b.ok("", "stackgate policy-files glance --release zed"),
 	})
 	// Of the two sections of the policy file the first is in that of the middleware already.
 	_, owners, _ := strings.Cut(b.ok("", "stackgate policy-files swift"), "[filter:keystoneauth]")
 	b.swift = realcloud.StartSwift(t, realcloud.SwiftConfig{
-		Port: swift, Auth: "authtoken keystoneauth", Filters: section("swift") + "\n[filter:keystoneauth]" + owners,
+		Port: swift, Auth: "authtoken keystoneauth", Filters: b.section("swift", cache) + "\n[filter:keystoneauth]" + owners,
 	})
 	return b
+}
+
+// service makes the service account of a service, unless it is there; then a script has its id in $id and its secret in NAME.secret.
+const service = `[ -f "$1.secret" ] || stackgate -o json service create "$1" --secret-file "$1.secret" >"$1.json"
+	id=$(sed -n 's/.*"client_id": "\(.*\)",/\1/p' "$1.json"); `
+
+// section is what a service needs to validate tokens here.
+func (b *behind) section(name string, cache int) string {
+	b.t.Helper()
+	return b.ok("", service+`stackgate middleware print "$1" --service $id --secret-file "$1.secret" --cache "$2"`, name, fmt.Sprint(cache))
+}
+
+// serviceToken is a token of a service of its own, as Nova sends it beside its caller's.
+func (b *behind) serviceToken(name string) string {
+	b.t.Helper()
+	out := strings.Fields(b.ok("", service+`echo $id $(cat "$1.secret") $(sed -n 's/.*"project_id": "\(.*\)"/\1/p' "$1.json")`, name))
+	return passwordToken(b.t, b.url, out[0], out[1], out[2])
+}
+
+// token is a token of a user.
+func (b *behind) token(name string) string {
+	b.t.Helper()
+	return strings.TrimSpace(b.ok(name, "openstack token issue -f value -c id"))
 }
 
 // startServe runs stackgate serve with further configuration, with an account and the guide's project.
@@ -77,8 +98,11 @@ func (b *behind) as(name, script string) {
 	}
 }
 
+// servicesCache is the token_cache_time of the services in this test, in seconds; OpenStack's default is 300.
+const servicesCache = 10
+
 func TestRealSwiftAndGlanceValidateOurTokens(t *testing.T) {
-	b := startBehind(t, 10)
+	b := startBehind(t, servicesCache)
 	b.user("supervisor", "infrastructureSupervisor")
 	b.user("objects", "objectstoreOperator")
 	b.user("images", "imageOperator")
@@ -115,6 +139,28 @@ func TestRealSwiftAndGlanceValidateOurTokens(t *testing.T) {
 		b.as("supervisor", `is mine openstack image list -f value -c Name
 			fails 403 openstack image delete mine`)
 		b.as("objects", `fails 403 openstack image list`)
+		b.user("compute", "computeOperator")
+		b.ok("", "echo export USERS="+b.token("compute")+" NOVAS="+b.serviceToken("nova")+">tokens")
+		snapshot := `curl -s -o answer -w '%{http_code}' -H "X-Auth-Token: $USERS" -H 'Content-Type: application/json' -d '{"name":"snapshot"}' ` + b.glance.URL + `/v2/images`
+		b.as("tokens", "is 403 "+snapshot+"; is 201 "+snapshot+` -H "X-Service-Token: $NOVAS"`)
 		b.as("images", `openstack image delete mine`)
 	})
+	t.Run("revocation", b.revocation)
+}
+
+// revocation measures for how long Swift goes on with what it knows of a token when its policy is gone; nothing is asserted of the time.
+func (b *behind) revocation(t *testing.T) {
+	account, token := b.swift.URL+"/v1/AUTH_0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f", b.token("objects")
+	if got := asks(t, account, token, ""); got != http.StatusOK {
+		t.Fatalf("before: %d", got)
+	}
+	b.ok("admin.env", `stackgate policy delete $(stackgate policy list | sed -n 's/ .*objectstoreOperator.*//p')`)
+	gone := time.Now()
+	for asks(t, account, token, "") == http.StatusOK {
+		if time.Since(gone) > servicesCache*time.Second+time.Minute {
+			t.Fatal("the token works for ever")
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Logf("Swift, token_cache_time %d: a token whose policy was deleted worked for %s", servicesCache, time.Since(gone).Round(100*time.Millisecond))
 }
