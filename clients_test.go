@@ -1,16 +1,16 @@
 package stackgate
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -50,17 +50,16 @@ type dev struct {
 	stop func()
 }
 
-// startDev starts stackgate dev in a new folder, or in dir, and waits until it answers.
+// startDev starts stackgate dev in dir and waits until it says that it runs.
 func startDev(t *testing.T, dir string, flags ...string) *dev {
 	t.Helper()
 	bin, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := freePort(t)
-	d := &dev{t: t, dir: dir, url: "http://" + address, bin: bin}
-	c := exec.Command(bin, append([]string{"dev", "--dir", dir, "--listen", address}, flags...)...)
-	log := &bytes.Buffer{}
+	d := &dev{t: t, dir: dir, bin: bin}
+	c := exec.Command(bin, append([]string{"dev", "--dir", dir, "--listen", "127.0.0.1:0"}, flags...)...)
+	log := &greeting{said: make(chan string, 1)}
 	c.Stderr, c.Stdout = log, log
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
@@ -70,42 +69,62 @@ func startDev(t *testing.T, dir string, flags ...string) *dev {
 	d.stop = sync.OnceFunc(func() {
 		_ = c.Process.Signal(syscall.SIGTERM)
 		if err := <-ended; err != nil {
-			t.Errorf("stackgate dev ended with %v:\n%s", err, log)
+			t.Errorf("stackgate dev ended with %v:\n%s", err, log.all())
 		}
 	})
 	t.Cleanup(d.stop)
-	for range 400 {
-		if _, err := os.Stat(filepath.Join(dir, "openrc")); err == nil && answers(d.url) {
-			return d
-		}
-		select {
-		case err := <-ended:
-			ended <- nil
-			t.Fatalf("stackgate dev did not start: %v\n%s", err, log)
-		case <-time.After(50 * time.Millisecond):
-		}
+	select {
+	case d.url = <-log.said:
+	case err := <-ended:
+		ended <- nil
+		t.Fatalf("stackgate dev did not start: %v\n%s", err, log.all())
+	case <-time.After(time.Minute):
+		t.Fatalf("stackgate dev does not answer:\n%s", log.all())
 	}
-	t.Fatalf("stackgate dev does not answer:\n%s", log)
-	return nil
+	return d
 }
 
-func answers(url string) bool {
-	resp, err := http.Get(url + "/readyz")
-	if err != nil {
-		return false
-	}
-	_ = resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
+// A greeting takes what dev prints, and finds in it where dev runs. By then its files are written and its port is bound.
+type greeting struct {
+	mu   sync.Mutex // owns what follows
+	text []byte
+	said chan string
 }
 
+var runsOn = regexp.MustCompile(`Stackgate runs on (http://[^,]+),`)
+
+func (g *greeting) Write(p []byte) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	before := runsOn.Match(g.text)
+	g.text = append(g.text, p...)
+	if m := runsOn.FindSubmatch(g.text); m != nil && !before {
+		g.said <- string(m[1])
+	}
+	return len(p), nil
+}
+
+func (g *greeting) all() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return string(g.text)
+}
+
+// freePort finds an address that nobody has, where the system takes none from by itself: a port of its choice may be some
+// connection's before a server has it.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		address := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
+		l, err := net.Listen("tcp", address)
+		if err == nil {
+			_ = l.Close()
+			return address
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			t.Fatal(err)
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // sh runs a shell script with the environment that sourcing the named file in the dev folder gives, and returns what it prints.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -91,6 +92,15 @@ func (d *devCloud) whileServing(ctx context.Context, f func() error) (err error)
 	}
 	stop()
 	return errors.Join(err, <-ended, d.server.Close())
+}
+
+// freeAddress is one that nobody has, for a process to come.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
 }
 
 // fill stores n service accounts in the database of a server that does not run. All have the secret of the guide's.

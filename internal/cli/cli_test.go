@@ -1,11 +1,15 @@
 package cli_test
 
 import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,17 +32,29 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				return err
-			}
-			env.Setenv("ADDRESS", l.Addr().String())
-			env.Setenv("URL", "http://"+l.Addr().String())
+			address, err := quietPort()
+			env.Setenv("ADDRESS", address)
+			env.Setenv("URL", "http://"+address)
 			env.Setenv("USER", "olga")
-			return l.Close()
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"await": await, "source": source, "let": let, "call": call},
 	})
+}
+
+// quietPort finds an address that nobody has, where the system takes none from by itself: a port of its choice may be some
+// connection's before a server has it.
+func quietPort() (string, error) {
+	for {
+		address := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
+		l, err := net.Listen("tcp", address)
+		if err == nil {
+			return address, l.Close()
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return "", err
+		}
+	}
 }
 
 func await(ts *testscript.TestScript, _ bool, args []string) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,10 +46,6 @@ func (a *app) runDemo(ctx context.Context, openstack string) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	address, err := freeAddress()
-	if err != nil {
-		return err
-	}
 	log, err := newLogger(a.err, "text", "error")
 	if err != nil {
 		return err
@@ -59,14 +54,18 @@ func (a *app) runDemo(ctx context.Context, openstack string) error {
 	if d.openstack == "" {
 		d.openstack, _ = exec.LookPath("openstack")
 	}
-	d.dev, err = openDev(ctx, devOptions{dir: dir, listen: address, publicURL: "http://" + address, tokenLife: time.Hour}, log)
+	o := devOptions{dir: dir, listen: "127.0.0.1:0", tokenLife: time.Hour}
+	listener, err := o.bind()
 	if err != nil {
 		return err
+	}
+	if d.dev, err = openDev(ctx, o, log); err != nil {
+		return errors.Join(err, listener.Close())
 	}
 	serving, stop := context.WithCancel(ctx)
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
-		ended <- d.dev.server.Serve(serving, server.Listen{Address: address, Ready: func(string) { close(ready) }})
+		ended <- d.dev.server.Serve(serving, server.Listen{Address: o.listen, Listener: listener, Ready: func(string) { close(ready) }})
 	}()
 	select {
 	case <-ready:
@@ -76,14 +75,6 @@ func (a *app) runDemo(ctx context.Context, openstack string) error {
 	}
 	stop()
 	return errors.Join(err, <-ended, d.dev.server.Close())
-}
-
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }
 
 func (d *demo) play(ctx context.Context) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -41,7 +42,7 @@ Once it answers, it writes into --dir:
 	}
 	f := c.Flags()
 	f.StringVar(&o.dir, "dir", ".stackgate", "where state and the files for clients are kept")
-	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`host:port` to listen on")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`host:port` to listen on; port 0 takes one that is free")
 	f.StringVar(&o.publicURL, "public-url", "", "how clients reach it, if not by --listen (container, VM)")
 	f.StringVar(&o.metrics, "metrics", "", "`host:port` for Prometheus, none by default")
 	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
@@ -55,21 +56,19 @@ func (a *app) runDev(ctx context.Context, o devOptions) error {
 	if err != nil {
 		return usageError{err}
 	}
-	if o.publicURL == "" {
-		o.publicURL = "http://" + o.listen
-	}
-	if u, err := url.Parse(o.publicURL); err != nil || u.Host == "" {
-		return usagef("--public-url %q is not a URL such as http://192.0.2.1:8080", o.publicURL)
-	}
-	if err := checkListen(o.listen); err != nil {
-		return err
-	}
-	d, err := openDev(ctx, o, log)
+	listener, err := o.bind()
 	if err != nil {
 		return err
 	}
+	if u, err := url.Parse(o.publicURL); err != nil || u.Host == "" {
+		return errors.Join(usagef("--public-url %q is not a URL such as http://192.0.2.1:8080", o.publicURL), listener.Close())
+	}
+	d, err := openDev(ctx, o, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	err = d.server.Serve(ctx, server.Listen{
-		Address: o.listen, Metrics: o.metrics,
+		Address: o.listen, Listener: listener, Metrics: o.metrics,
 		AllowPlainHTTP: true, // dev is for a machine of one's own; --listen is loopback unless said otherwise
 		Ready: func(string) {
 			if err := d.writeFiles(); err != nil {
@@ -79,7 +78,22 @@ func (a *app) runDev(ctx context.Context, o devOptions) error {
 			d.greet(a.err)
 		},
 	})
-	return errors.Join(explainListen(err, o.listen), d.server.Close())
+	return errors.Join(err, d.server.Close())
+}
+
+// bind takes the address before any state is made, and keeps it: the state and the files for clients name it.
+func (o *devOptions) bind() (net.Listener, error) {
+	l, err := net.Listen("tcp", o.listen)
+	if err != nil {
+		return nil, explainListen(fmt.Errorf("listen: %w", err), o.listen)
+	}
+	host, _, _ := net.SplitHostPort(o.listen)
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	o.listen = net.JoinHostPort(host, port)
+	if o.publicURL == "" {
+		o.publicURL = "http://" + o.listen
+	}
+	return l, nil
 }
 
 // greet says that it runs and what to type next.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -181,13 +180,4 @@ func ignoreConflict(err error) error {
 		return nil
 	}
 	return err
-}
-
-// checkListen finds out early, before any state is made, that an address cannot be had.
-func checkListen(address string) error {
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return explainListen(fmt.Errorf("listen: %w", err), address)
-	}
-	return l.Close()
 }

@@ -15,20 +15,23 @@ import (
 
 // Listen says where and how to serve.
 type Listen struct {
-	Address        string // host:port; port 0 picks a free one
-	Metrics        string // host:port of the second listener, "" for none
-	Certificate    string // PEM file; with Key: TLS. Both are read again when they change
+	Address        string       // host:port; port 0 picks a free one
+	Listener       net.Listener // optional: Address, bound already; Serve closes it
+	Metrics        string       // host:port of the second listener, "" for none
+	Certificate    string       // PEM file; with Key: TLS. Both are read again when they change
 	Key            string
-	AllowPlainHTTP bool              // serve plain HTTP beyond loopback: only where something in front does TLS
-	Drain          time.Duration     // how long requests under way may take after ctx ends; 0: 15 s
-	Ready          func(addr string) // optional: called once, with the bound address, when the first request would be answered
+	AllowPlainHTTP bool          // serve plain HTTP beyond loopback: only where something in front does TLS
+	Drain          time.Duration // how long requests under way may take after ctx ends; 0: 15 s
+	// Ready is called once, with the bound address, before the first request is answered: whoever gets an answer finds done what Ready
+	// does. Clients can connect, and wait. Optional.
+	Ready func(addr string)
 }
 
 // Serve runs s until ctx ends, then stops accepting, lets requests under way finish and returns.
 func (s *Server) Serve(ctx context.Context, l Listen) error {
 	listener, err := l.listen(s.c.Logger)
 	if err != nil {
-		return err
+		return errors.Join(err, l.close())
 	}
 	servers := []*http.Server{newHTTPServer(s.Handler(), s.c.Logger)}
 	listeners := []net.Listener{listener}
@@ -42,6 +45,9 @@ func (s *Server) Serve(ctx context.Context, l Listen) error {
 	runCtx, stopRun := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	failed := make(chan error, len(servers)+1)
+	if l.Ready != nil {
+		l.Ready(listener.Addr().String())
+	}
 	running.Go(func() {
 		if err := s.Run(runCtx); err != nil && runCtx.Err() == nil {
 			failed <- fmt.Errorf("follow changes: %w", err)
@@ -53,9 +59,6 @@ func (s *Server) Serve(ctx context.Context, l Listen) error {
 				failed <- err
 			}
 		})
-	}
-	if l.Ready != nil {
-		l.Ready(listener.Addr().String())
 	}
 	select {
 	case <-ctx.Done():
@@ -87,6 +90,14 @@ func newHTTPServer(h http.Handler, l *slog.Logger) *http.Server {
 	}
 }
 
+// close closes the listener that was handed over and is not used.
+func (l Listen) close() error {
+	if l.Listener == nil {
+		return nil
+	}
+	return l.Listener.Close()
+}
+
 func (l Listen) listen(log *slog.Logger) (net.Listener, error) {
 	withTLS := l.Certificate != "" || l.Key != ""
 	if !withTLS && !l.AllowPlainHTTP && !loopback(l.Address) {
@@ -100,9 +111,12 @@ func (l Listen) listen(log *slog.Logger) (net.Listener, error) {
 			return nil, fmt.Errorf("TLS certificate: %w", err)
 		}
 	}
-	listener, err := net.Listen("tcp", l.Address)
-	if err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
+	listener := l.Listener
+	if listener == nil {
+		var err error
+		if listener, err = net.Listen("tcp", l.Address); err != nil {
+			return nil, fmt.Errorf("listen: %w", err)
+		}
 	}
 	if cert == nil {
 		return listener, nil
