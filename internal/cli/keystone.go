@@ -39,7 +39,7 @@ docs/run-with-your-keystone.md goes through all of it.`,
 }
 
 func (f *keystoneFlags) register(c *cobra.Command) *cobra.Command {
-	c.Flags().StringVar(&f.cloud, "cloud", os.Getenv("OS_CLOUD"), "`entry` of clouds.yaml that is an administrator of the Keystone")
+	c.Flags().StringVar(&f.cloud, "cloud", "", "`entry` of clouds.yaml that is an administrator of the Keystone; that of OS_CLOUD if absent")
 	c.Flags().BoolVar(&f.remove, "remove", false, "take away what was made for the identity provider")
 	return c
 }
@@ -87,6 +87,9 @@ func (a *app) plan(ctx context.Context, f *keystoneFlags) (*provision.Keystone, 
 	trust, partition, err := a.trust(f.provider)
 	if err != nil {
 		return nil, nil, err
+	}
+	if f.cloud == "" {
+		f.cloud = os.Getenv("OS_CLOUD")
 	}
 	if f.cloud == "" {
 		return nil, nil, usagef("name the administrator's entry of clouds.yaml with --cloud")
@@ -159,8 +162,10 @@ func (a *app) provisioned(ctx context.Context, partition urn.Partition) (out []i
 }
 
 func (a *app) printPlan(plan *provision.Plan) error {
+	if plan.Pending()+len(plan.Conflicts()) == 0 && a.output != "json" {
+		defer a.note("Nothing to do.")
+	}
 	if len(plan.Changes) == 0 && a.output != "json" {
-		a.note("Nothing to do.")
 		return nil
 	}
 	return printList(a, plan.Changes, []string{"CHANGE", "KIND", "NAME", "DETAIL"}, func(c provision.Change) (any, []string) {
