@@ -50,10 +50,13 @@ func TestOdd3_1_5_PathForms(t *testing.T) {
 	w.oddly(t, "all",
 		odd{"GET /volume/v3/" + projectA + "/volumes/1.json", forbidden, ""},
 		odd{"POST /volume/v3/" + projectA + "/volumes/1/action.json", forbidden, `{"os-extend":{"new_size":2}}`},
-		odd{"GET /network/v2.0/networks/1.json", forbidden, ""},
-		odd{"GET /network/v2.0/networks/1.JSON", forbidden, ""},
-		odd{"GET /network/v2.0/networks/1.xml", forbidden, ""},
-		odd{"GET /network/v2.0/security-groups/1.anything", forbidden, ""},
+		odd{"GET /network/v2.0/networks/1.json", absent, ""},
+		odd{"GET /network/v2.0/networks/1.JSON", absent, ""},
+		odd{"GET /network/v2.0/networks/1.xml", absent, ""},
+		odd{"GET /network/v2.0/security-groups/1.anything", absent, ""},
+		odd{"GET /network/v2.0/floatingips/198.18.0.3", absent, ""},
+		odd{"GET /network/v2.0/frobs/1.json", forbidden, ""},
+		odd{"DELETE /network/v2.0/networks/1.json", forbidden, ""},
 		odd{"PUT /network/v2.0/networks/1/tags/v1.2", forbidden, ""},
 		odd{"GET /image/v2/images/1.json", ok, ""}, // here it is part of the id
 		odd{"GET /compute/v2.1/servers/1.json", ok, ""})

@@ -22,6 +22,7 @@ const (
 	ok        = http.StatusOK
 	bad       = http.StatusBadRequest
 	forbidden = http.StatusForbidden
+	absent    = http.StatusNotFound
 )
 
 // oddly sends the requests with the token, on a socket of their own each.

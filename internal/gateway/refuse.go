@@ -64,6 +64,9 @@ func (s *Server) refusal(r *http.Request, c *call) *problem {
 	default:
 		p.decision = audit.UnknownOperation
 		p.message = "No rule names this call, so no role permits it."
+		if s.c.Table.SearchedByName(c.target, r.Method, string(c.bearer.Token.Project)) {
+			p.status, p.message = http.StatusNotFound, "The resource could not be found."
+		}
 	}
 	return p
 }

@@ -24,6 +24,18 @@ func (t *Table) Classify(req Request) Decision {
 	return d
 }
 
+// SearchedByName reports whether a call that no line names is how clients look in Neutron for an address or a name: as if it were an id, to search
+// when they are told that there is none. With a dot in it there is none, since Neutron takes off what follows the dot.
+func (t *Table) SearchedByName(target Target, method, own string) bool {
+	end := strings.LastIndexByte(target.path, '/') + 1
+	if target.service != Network || method != "GET" || !strings.Contains(target.path[end:], ".") {
+		return false
+	}
+	target.path = target.path[:end] + "id"
+	n, _, foreign := t.find(target, own)
+	return n != nil && !foreign && n.route(method) != nil
+}
+
 // routed reports whether the service's router takes another method from a form in the body (routes.middleware).
 func routed(s Service) bool { return s != ObjectStore && s != AITraining }
 
