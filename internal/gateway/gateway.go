@@ -37,6 +37,9 @@ type Config struct {
 
 	// Open opens a token and checks that it still stands: iam.Unauthenticated if not, iam.Unavailable if nobody can say.
 	Open func(ctx context.Context, token string) (Bearer, error)
+	// Still checks, of a call under way, that what Open opened has not been taken back. That it has expired since does not matter: the call
+	// began in time, and a large object may take longer than any token lives. nil: Open is asked again.
+	Still func(ctx context.Context, b Bearer) error
 	// Roles gives the bearer's roles on the token's project now, for a request from addr (invalid: unknown).
 	Roles func(ctx context.Context, b Bearer, addr netip.Addr) (rbac.Roles, error)
 	// Rights gives the rights that grant a role, cheapest first, to explain refusals.

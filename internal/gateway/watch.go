@@ -119,7 +119,12 @@ func (r *running) cut(c *call) {
 
 // stillAllowed asks again what authenticate and judge asked. Every error is a no.
 func (s *Server) stillAllowed(c *call) bool {
-	b, err := s.c.Open(c.watch.ctx, c.token)
+	b, err := c.bearer, error(nil)
+	if s.c.Still != nil {
+		err = s.c.Still(c.watch.ctx, b)
+	} else {
+		b, err = s.c.Open(c.watch.ctx, c.token)
+	}
 	if err != nil {
 		return false
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/stackgate/stackgate/internal/api"
 	"github.com/stackgate/stackgate/internal/audit"
@@ -74,7 +75,7 @@ func (s *Server) openGateway() error {
 		}
 	}
 	s.gateway, err = gateway.New(gateway.Config{
-		Table: table, Open: s.openBearer, Roles: s.rolesOf, Rights: iam.CheapestRights, KnownProject: s.knownProject, Clouds: clouds,
+		Table: table, Open: s.openBearer, Still: s.stillStands, Roles: s.rolesOf, Rights: iam.CheapestRights, KnownProject: s.knownProject, Clouds: clouds,
 		Held: s.rightsOf, Record: s.registry.Record, Sample: uint32(max(s.c.Decisions.Sample, 0)), IdentityURL: s.c.PublicURL + "/v3", Now: s.c.Now,
 	})
 	if err != nil {
@@ -136,4 +137,12 @@ func (s *Server) openBearer(ctx context.Context, token string) (gateway.Bearer, 
 		return gateway.Bearer{}, err
 	}
 	return gateway.Bearer{Token: t, UserID: keystone.UserID(account), UserName: string(account.ID), Identity: account.Identity()}, nil
+}
+
+// longestCall is for how long a call may go on after its token has expired. Until then is known which tokens were revoked.
+const longestCall = 48 * time.Hour
+
+func (s *Server) stillStands(ctx context.Context, b gateway.Bearer) error {
+	_, err := s.registry.CheckExpired(ctx, b.Token, longestCall)
+	return err
 }
