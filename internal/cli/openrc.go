@@ -106,6 +106,9 @@ export OS_IDENTITY_API_VERSION=3
 {{- range .Settings}}
 export {{.Variable}}={{q .Value}}
 {{- end}}
+{{- if eq .AuthType "v3password"}}
+export OS_TENANT_ID={{q .Project}} # what rclone, restic and older tools read
+{{- end}}
 {{- with .SecretSetting}}{{if .Value}}
 export {{.Variable}}={{q .Value}}
 {{- else}}

@@ -136,7 +136,7 @@ func parseCredential(v jsontext.Value) (id, secret string, err error) {
 		return "", "", err
 	}
 	switch {
-	case len(c.Others) > 0:
+	case len(c.Others) > 0 && !emptyUser(c.Others):
 		return "", "", malformedCredential("application_credential has members other than id and secret")
 	case deref(c.ID) == "":
 		return "", "", expecting("id", "application_credential")
@@ -144,6 +144,12 @@ func parseCredential(v jsontext.Value) (id, secret string, err error) {
 		return "", "", expecting("secret", "application_credential")
 	}
 	return *c.ID, *c.Secret, nil
+}
+
+// emptyUser reports whether the only other member is a user of whom nothing is said, as rclone and restic send it.
+func emptyUser(others jsontext.Value) bool {
+	v := others.Clone()
+	return v.Compact() == nil && string(v) == `{"user":{}}`
 }
 
 func credentialError(detail string) error {

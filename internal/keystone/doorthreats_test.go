@@ -45,6 +45,7 @@ func TestK5_NothingBesideAnApplicationCredential(t *testing.T) {
 		"a user in it":             `{"methods":["application_credential"],"application_credential":{` + good + `,` + user + `}}`,
 		"its own user in it":       `{"methods":["application_credential"],"application_credential":{` + good + `,"user":{"id":"` + w.client.userID() + `"}}}`,
 		"a null user in it":        `{"methods":["application_credential"],"application_credential":{` + good + `,"user":null}}`,
+		"an empty list of users":   `{"methods":["application_credential"],"application_credential":{` + good + `,"user":[]}}`,
 		"a name in it":             `{"methods":["application_credential"],"application_credential":{` + good + `,"name":"proj"}}`,
 		"a project in it":          `{"methods":["application_credential"],"application_credential":{` + good + `,"project_id":"` + string(w.unused) + `"}}`,
 		"name and user, no id":     `{"methods":["application_credential"],"application_credential":{"name":"proj","secret":"` + w.client.value + `",` + user + `}}`,
@@ -70,6 +71,7 @@ func TestK5_NothingBesideAnApplicationCredential(t *testing.T) {
 		t.Run(name, func(t *testing.T) { w.auth(c.identity, "").want(t, 400, c.message) })
 	}
 	w.auth(`{"methods":["application_credential"],"application_credential":{`+good+`}}`, "").want(t, 201, "")
+	w.auth(`{"methods":["application_credential"],"application_credential":{`+good+`,"user":{ }}}`, "").want(t, 201, "") // rclone's and restic's
 }
 
 // K9: an application credential takes no scope at all, not even its own, and its tokens lead nowhere else.
