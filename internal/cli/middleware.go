@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -18,14 +19,14 @@ import (
 
 // middlewareFlags say for whom the section is.
 type middlewareFlags struct {
-	service, secretFile, authURL, cafile string
-	cache                                int
+	service, secretFile, authURL, cafile, region string
+	cache                                        int
 }
 
 // A middlewareSection is what keystonemiddleware wants to know.
 type middlewareSection struct {
-	Program, Section, PublicURL, AuthURL, CAFile, Provider, ClientID, Secret, Project string
-	Cache                                                                             int
+	Program, Section, PublicURL, AuthURL, CAFile, Region, Provider, ClientID, Secret, Project string
+	Cache                                                                                     int
 }
 
 func (a *app) middleware() *cobra.Command {
@@ -62,6 +63,7 @@ and is checked.`,
 	fl.StringVar(&f.secretFile, "secret-file", "", "`file` with its secret; asked for if absent")
 	fl.StringVar(&f.authURL, "auth-url", "", "`address` at which services reach us, with /v3; that of identity's internal_url, or of public_url")
 	fl.StringVar(&f.cafile, "cafile", "", "`file` on the service's machine with the authority that signed our certificate; the system's")
+	fl.StringVar(&f.region, "region", "", "`name` of the service's region; the first of the catalog")
 	fl.IntVar(&f.cache, "cache", 300, "`seconds` for which a service goes on with what it knows of a token; -1 for none")
 	_ = c.MarkFlagRequired("service")
 	return c
@@ -73,19 +75,27 @@ func (a *app) printMiddleware(program string, f *middlewareFlags, s iam.ServiceA
 		return err
 	}
 	v := middlewareSection{
-		Program: program, Section: "keystone_authtoken", PublicURL: strings.TrimRight(conf.PublicURL, "/"), AuthURL: f.authURL, CAFile: f.cafile,
+		Program: program, Section: "keystone_authtoken", PublicURL: strings.TrimRight(conf.PublicURL, "/"), CAFile: f.cafile,
 		ClientID: string(s.ID), Secret: secret, Project: string(s.ServiceProject), Cache: f.cache,
 	}
 	if program == "swift" {
 		v.Section = "filter:authtoken"
 	}
-	if v.AuthURL == "" {
-		v.AuthURL = conf.internalURL()
-	}
+	v.AuthURL, v.Region = cmp.Or(f.authURL, conf.internalURL()), cmp.Or(f.region, conf.region())
 	if v.Provider, err = conf.providerOf(s.Owner.Partition); err != nil {
 		return err
 	}
 	return middlewareText.Execute(a.out, v)
+}
+
+// region is the first one that the catalog names: Debian's files name one that nobody has.
+func (c *Config) region() string {
+	for _, e := range c.Catalog {
+		if len(e.Endpoints) > 0 {
+			return e.Endpoints[0].Region
+		}
+	}
+	return "RegionOne"
 }
 
 // internalURL is where services find the Identity API.
@@ -152,4 +162,5 @@ user_domain_name = {{.Provider}}
 username = {{.ClientID}}
 password = {{.Secret}}
 project_id = {{.Project}}
+region_name = {{.Region}}
 {{- end}}`))
