@@ -23,7 +23,7 @@ test: ## all tests
 
 test-real: ## the tests with real services of Debian's packages, which it installs (as root) and runs on loopback
 	sh scripts/real-packages.sh
-	STACKGATE_REAL=1 $(GO) test -count=1 -timeout 20m -run Real ./...
+	STACKGATE_REAL=1 $(GO) test -count=1 -timeout 20m -run '^TestReal' ./...
 
 check: ## formatting, vet, staticcheck, known vulnerabilities (where the database is reachable), go.mod
 	@test -z "$$(gofmt -l .)" || { echo 'gofmt would change:'; gofmt -l .; exit 1; }

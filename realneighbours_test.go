@@ -37,7 +37,7 @@ func startNeighbour(t *testing.T, program, policy, middleware string) string {
 }
 
 // asks makes a request with a user's token and, if there is one, a service's, and gives the status.
-func asks(t *testing.T, url, user, service string) int {
+func asks(t *testing.T, url, user, service string, header ...string) int {
 	t.Helper()
 	req, err := http.NewRequest("GET", url, nil)
 	if err != nil {
@@ -46,6 +46,10 @@ func asks(t *testing.T, url, user, service string) int {
 	req.Header.Set("X-Auth-Token", user)
 	if service != "" {
 		req.Header.Set("X-Service-Token", service)
+	}
+	for _, h := range header {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header[name] = []string{value} // as it is spelt
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -101,6 +105,11 @@ func TestRealNovaCallsItsNeighbours(t *testing.T) {
 				t.Errorf("%d, want %d", got, c.status)
 			}
 		})
+	}
+	for _, forged := range []string{"X-Roles: admin", "X_Roles: network_manage", "x-service-roles: service", "X_Service_Roles: service", "X-Role: admin"} {
+		if got := asks(t, neutron+"/create_port", compute, "", forged); got != 403 {
+			t.Errorf("with %s: %d", forged, got)
+		}
 	}
 }
 

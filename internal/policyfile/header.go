@@ -10,14 +10,17 @@ func (p *page) header() {
 # and readers keep what these give them. Where a default asks for no role at all, a reader's role or one of ours is asked for.
 # Rules that are commented out are nobody's in a project, or are refused to all of our roles, and stay as the release has them.
 #
-# It needs, in %s.conf:
+# It needs, in %s:
 #
 #   [oslo_policy]
 #   policy_file = policy.yaml
 #   enforce_new_defaults = true   # else the older defaults, which let in any role of the project, count beside the rules that stay
-`, b.Program)
+`, configFile(b.Program))
 	if b.Name == "zed" { // it cannot be switched off any more in 2026.1
 		p.printf("#   enforce_scope = true\n")
+	}
+	if b.Program == "glance" && b.Name == "zed" { // later ones have no such option
+		p.printf("#\n#   [DEFAULT]\n#   enforce_secure_rbac = true    # else it does not start with enforce_new_defaults\n")
 	}
 	p.printf("#\n")
 	p.printf("# A line with \"!\" says what oslo.policy cannot express of the rule below it.\n")
@@ -27,6 +30,14 @@ func (p *page) header() {
 	never, elsewhere := b.Unruled()
 	p.list("These calls ask for no rule of their own:", never)
 	p.list("These ask for one in other releases, not in this; it may not have the call at all:", elsewhere)
+}
+
+// configFile is where Debian has the options of a program.
+func configFile(program string) string {
+	if program == "glance" {
+		return "glance-api.conf"
+	}
+	return program + ".conf"
 }
 
 func (p *page) list(title string, ops []*rbac.Operation) {
