@@ -80,6 +80,8 @@ func TestRealNovaCallsItsNeighbours(t *testing.T) {
 	realcloud.Need(t, "openstack", "python3")
 	b := &behind{dev: startServe(t, "")}
 	neutron := startNeighbour(t, "neutron", b.ok("", "stackgate policy-files neutron --release zed"), b.section("neutron", 300))
+	bound := startNeighbour(t, "neutron", b.ok("", "stackgate policy-files neutron --release zed")+"\n"+`"context_is_admin": "role:admin or role:service"`+"\n",
+		b.section("neutron", 300))
 	cinder := startNeighbour(t, "cinder", b.ok("", "stackgate policy-files cinder --release zed"), b.section("cinder", 300))
 	b.user("compute", "computeOperator")
 	b.user("supervisor", "infrastructureSupervisor")
@@ -96,6 +98,9 @@ func TestRealNovaCallsItsNeighbours(t *testing.T) {
 		{"Nova alone makes none", neutron + "/create_port", nova, "", 403},
 		{"Nova makes none for who may only look", neutron + "/create_port", supervisor, nova, 403},
 		{"Nova does not change his networks", neutron + "/update_network", compute, nova, 403},
+		{"Nova binds no port", neutron + "/create_port:binding:host_id", nova, "", 403},
+		{"Nova binds one where services administrate", bound + "/create_port:binding:host_id", nova, "", 200},
+		{"and not for him", bound + "/create_port:binding:host_id", compute, nova, 403},
 		{"he attaches no volume", cinder + "/volume:attachment_create", compute, "", 403},
 		{"Nova attaches him one", cinder + "/volume:attachment_create", compute, nova, 200},
 		{"Nova takes no backup", cinder + "/backup:create", compute, nova, 403},
