@@ -25,8 +25,12 @@ type Token struct {
 	life                      time.Duration
 }
 
-// minLeft is how much life a token should have when it is handed on: keystoneauth takes one with less than 120 s for expired.
-const minLeft = 150 * time.Second
+// minLeft is how much life a token should have when it is handed on: keystoneauth takes one with less than 120 s for expired, and rclone and
+// restic refuse one with less than 60 s. minAge is for how long one is used where tokens do not live that long.
+const (
+	minLeft = 150 * time.Second
+	minAge  = 10 * time.Second
+)
 
 // newToken reads an answer of Keystone that was asked for at start.
 func newToken(header http.Header, body []byte, start time.Time) (*Token, string) {
@@ -78,12 +82,15 @@ func (t *Token) lifeLeft(header http.Header, issued, start time.Time) time.Durat
 	return life - min(time.Second, life/2)
 }
 
-// schedule sets when to renew: with between two and one fifths of its life left, not the same in every process. Times are of the wall:
-// a monotonic clock stands still while a machine sleeps.
+// schedule sets when to renew: with between two and one fifths of its life left, not the same in every process, but never with less than
+// clients want to see, if it lives that long. Times are of the wall: a monotonic clock stands still while a machine sleeps.
 func (t *Token) schedule(deadline time.Time, life time.Duration) {
 	t.deadline, t.life = deadline.Round(0), life
+	t.waitAt = t.deadline.Add(-min(minLeft, max(life/5, life-minAge)))
 	t.renewAt = t.deadline.Add(-life/5 - rand.N(life/5+1))
-	t.waitAt = t.deadline.Add(-min(minLeft, life/5))
+	if t.waitAt.Before(t.renewAt) {
+		t.renewAt = t.waitAt
+	}
 }
 
 // Left is how long the token will still live.
