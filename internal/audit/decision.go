@@ -20,6 +20,7 @@ const (
 	AdministratorField Verdict = "administrator's field"
 	AnotherProject     Verdict = "another project"
 	UnknownOperation   Verdict = "unknown operation"
+	ClosedCall         Verdict = "turned off" // by the operator, for one cloud
 	NoProject          Verdict = "no project"
 	Malformed          Verdict = "malformed"
 )

@@ -9,14 +9,15 @@ const requestIDHeader = "X-Stackgate-Request-Id"
 type answer struct {
 	http.ResponseWriter
 	id    []string
+	watch *watch
 	noted func(cloudID string) // nil, or called once, before anything of the answer is sent
 	begun bool
 }
 
 // newAnswer sets the id at once, for connections that are taken over, and again when the answer begins: a header of the cloud's that has
 // this name does not count, and what goes before the answer (status 1xx) takes all headers with it.
-func newAnswer(w http.ResponseWriter, id string, noted func(cloudID string)) *answer {
-	a := &answer{ResponseWriter: w, id: []string{id}, noted: noted}
+func newAnswer(w http.ResponseWriter, id string, watch *watch, noted func(cloudID string)) *answer {
+	a := &answer{ResponseWriter: w, id: []string{id}, watch: watch, noted: noted}
 	w.Header()[requestIDHeader] = a.id
 	return a
 }
@@ -25,21 +26,26 @@ func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 func (a *answer) WriteHeader(status int) {
 	if status >= http.StatusOK || status == http.StatusSwitchingProtocols {
-		a.begin()
+		a.begin(status)
 	}
 	a.ResponseWriter.WriteHeader(status)
 }
 
 func (a *answer) Write(b []byte) (int, error) {
-	a.begin()
+	a.begin(http.StatusOK)
+	a.watch.moved.Add(1)
 	return a.ResponseWriter.Write(b)
 }
 
-func (a *answer) begin() {
+func (a *answer) begin(status int) {
 	if a.begun {
 		return
 	}
 	a.begun = true
+	a.watch.phase.Store(answering)
+	if status == http.StatusSwitchingProtocols {
+		a.watch.phase.Store(upgraded)
+	}
 	h := a.Header()
 	h[requestIDHeader] = a.id
 	if a.noted != nil {

@@ -38,7 +38,7 @@ func pair(b *testing.B, upstream http.Handler) (gateway, bare string) {
 		b.Fatal(err)
 	}
 	proxy := httptest.NewServer(&httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }, Transport: newTransport(0), FlushInterval: -1, BufferPool: &bufferPool{}})
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }, Transport: NewTransport(Limits{}, nil), FlushInterval: -1, BufferPool: &bufferPool{}})
 	b.Cleanup(proxy.Close)
 	return w.gw.URL, proxy.URL
 }

@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"net/textproto"
 	"net/url"
@@ -11,25 +13,50 @@ import (
 	"github.com/stackgate/stackgate/internal/web"
 )
 
-// forward hands a granted call to its cloud and watches it for as long as it runs.
+// forward hands a call to its cloud and watches it for as long as it runs.
 func (s *Server) forward(w http.ResponseWriter, r *http.Request, c *call) {
 	ctx := r.Context()
-	if r.ContentLength != 0 || r.Header["Upgrade"] != nil { // else a broken connection is enough to end everything
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithCancel(ctx)
-		defer cancel()
+	proxy, proxied := c.next.(*Proxy)
+	if proxied || r.ContentLength != 0 || r.Header["Upgrade"] != nil { // else a broken connection is enough to end everything
+		var cancel context.CancelCauseFunc
+		ctx, cancel = context.WithCancelCause(ctx)
+		defer cancel(nil)
 		c.watch.cancel = cancel
+	}
+	if proxied {
+		c.watch.idle = proxy.c.Idle
+		c.leg = leg{project: c.project(), credential: !c.open, watch: &c.watch}
+		ctx = context.WithValue(ctx, legKey{}, &c.leg)
 	}
 	s.running.add(c, w, web.ClientAddr(r), ctx)
 	defer s.running.remove(c)
 	out := c.outgoing(r, ctx)
+	var noted func(string)
+	if !c.open {
+		if !proxied || proxy.c.Way == nil {
+			s.identify(out, c)
+		}
+		noted = s.sample(r, c)
+	}
+	a := newAnswer(w, requestID(r), &c.watch, noted)
+	c.next.ServeHTTP(a, out)
+	a.begin(http.StatusOK) // a connection that was taken over has no other beginning
+}
+
+// project is the one that the call is about, "" if it is about none.
+func (c *call) project() string {
+	if c.open {
+		return c.decision.Project
+	}
+	return string(c.bearer.Token.Project)
+}
+
+// identify says who calls, to a cloud that believes us. A real one has its own token, and is told nothing of ours.
+func (s *Server) identify(out *http.Request, c *call) {
 	values := [...]string{"Confirmed", string(c.bearer.Token.Project), c.bearer.UserID, c.bearer.UserName, s.roleList(c.roles)}
 	for i, name := range [...]string{"X-Identity-Status", "X-Project-Id", "X-User-Id", "X-User-Name", "X-Roles"} {
 		out.Header[name] = values[i : i+1 : i+1] // one allocation for all
 	}
-	a := newAnswer(w, requestID(r), s.sample(r, c))
-	c.next.ServeHTTP(a, out)
-	a.begin() // a connection that was taken over has no other beginning
 }
 
 // outgoing makes the request that the cloud gets: the judged target, and no identity from outside.
@@ -52,8 +79,12 @@ func (c *call) outgoing(r *http.Request, ctx context.Context) *http.Request {
 	out.Header = cleanHeader(r.Header, c.service)
 	out.Header["X-Openstack-Request-Id"] = []string{requestID(r)}
 	out.Trailer = nil
-	if !c.hasBody && r.Body != nil && r.Body != http.NoBody {
-		out.Body = clientBody{r.Body}
+	switch {
+	case c.hasBody:
+		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(c.body)), nil }
+	case r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0:
+		out.Body = &clientBody{r.Body, &c.watch}
+		c.watch.phase.Store(sending)
 	}
 	return out
 }
@@ -109,7 +140,7 @@ func reserved(name string) bool {
 	switch name {
 	case "Authorization", "Cookie", "Forwarded", "Openstack-System-Scope", "Proxy-Authorization", "Proxy-Connection", "Te", "Trailer",
 		"X-Authorization", "X-Is-Admin-Project", "X-Openstack-Request-Id", "X-Real-Ip", "X-Role", "X-Roles", "X-Storage-Token",
-		"X-Storage-User", "X-Tenant", "X-Timestamp", "X-User", "X-Trans-Id", "X-Http-Method-Override", "X-Http-Method", "X-Method-Override":
+		"X-Storage-User", "X-Tenant", "X-Timestamp", "X-User", "X-Trans-Id", "Idempotency-Key", "X-Idempotency-Key", "X-Http-Method-Override", "X-Http-Method", "X-Method-Override":
 		return true
 	}
 	rest, ok := strings.CutPrefix(name, "X-")

@@ -52,9 +52,9 @@ type Config struct {
 	// KnownProject reports whether calls without a token may be forwarded for a project. nil: for none.
 	KnownProject func(id string) bool
 
-	// Clouds says where judged calls go. The handler gets the request with the path below /<region>/<service>.
-	// Two regions may share handlers.
-	Clouds map[string]map[rbac.Service]http.Handler
+	// Clouds says where judged calls go, by region and service, as it is now; what it gives is not changed any more. The handler gets the
+	// request with the path below /<region>/<service>. Two regions may share handlers.
+	Clouds func() Clouds
 
 	IdentityURL string        // shown in WWW-Authenticate: https://…/v3
 	BodyLimit   int64         // of bodies that must be looked into, in bytes; 0: 1 MiB
@@ -62,6 +62,12 @@ type Config struct {
 	Recheck     time.Duration // how often a running call is judged again; 0: one second
 	Now         func() time.Time
 }
+
+// Clouds are the services behind the gateway, by region.
+type Clouds map[string]map[rbac.Service]http.Handler
+
+// Fixed gives the same Clouds for ever.
+func Fixed(c Clouds) func() Clouds { return func() Clouds { return c } }
 
 // A Server is the gateway. Mount it by the first segment of the raw target (Request.RequestURI), before any mux: a mux cleans paths.
 type Server struct {
@@ -86,6 +92,9 @@ func New(c Config) (*Server, error) {
 	}
 	if c.KnownProject == nil {
 		c.KnownProject = func(string) bool { return false }
+	}
+	if c.Clouds == nil {
+		c.Clouds = Fixed(nil)
 	}
 	if c.BodyLimit == 0 {
 		c.BodyLimit = 1 << 20
@@ -127,6 +136,8 @@ type call struct {
 	body     []byte
 	hasBody  bool
 	account  string // Swift: the account segment, for its realm
+	open     bool   // it needs no token, and goes on with no credential
+	leg      leg
 	watch    watch
 }
 
@@ -175,7 +186,7 @@ func (s *Server) locate(r *http.Request, c *call) error {
 	if raw == "" || raw[0] == '?' {
 		raw = "/" + raw
 	}
-	c.next = s.c.Clouds[region][service]
+	c.next = s.c.Clouds()[region][service]
 	if c.next == nil {
 		return &problem{status: http.StatusNotFound, message: "There is no such region or service."}
 	}
@@ -247,6 +258,9 @@ func (s *Server) judge(w http.ResponseWriter, r *http.Request, c *call) error {
 		}
 		c.classify(s.c.Table, r)
 	}
+	if p, ok := c.next.(*Proxy); ok && p.closed(c.decision.Operation) {
+		return closedProblem(c.decision.Operation)
+	}
 	if c.decision.Allows(c.roles) {
 		web.EventOf(r.Context()).Decision = string(audit.Granted)
 		return nil
@@ -274,7 +288,8 @@ func (s *Server) forwardOpen(w http.ResponseWriter, r *http.Request, c *call) er
 		return unknownProject()
 	}
 	web.EventOf(r.Context()).Decision = string(audit.Open)
-	c.next.ServeHTTP(newAnswer(w, requestID(r), nil), c.outgoing(r, r.Context()))
+	c.open = true
+	s.forward(w, r, c)
 	return nil
 }
 

@@ -196,7 +196,7 @@ func (w *world) serve(t testing.TB, cloud func(rbac.Service) http.Handler) {
 	}
 	g, err := New(Config{Table: table, Open: w.open, Roles: w.rolesOf, Rights: iam.CheapestRights, Held: w.rightsOf, Record: w.record, Sample: max(w.sample, 1),
 		KnownProject: func(id string) bool { return id == projectA },
-		Clouds:       map[string]map[rbac.Service]http.Handler{"GRA1": region, "GRA": region},
+		Clouds:       Fixed(Clouds{"GRA1": region, "GRA": region}),
 		IdentityURL:  "https://id.example/v3", Recheck: 5 * time.Millisecond, BodyWait: w.bodyWait})
 	if err != nil {
 		t.Fatal(err)

@@ -111,8 +111,9 @@ func (s *Server) place(name string) (region, service string, ok bool) {
 	if path, known := ServicePath("", name); known {
 		name, _, _ = strings.Cut(path[2:], "/")
 	}
-	for _, region := range slices.Sorted(maps.Keys(s.c.Clouds)) {
-		if s.c.Clouds[region][rbac.Service(name)] != nil {
+	clouds := s.c.Clouds()
+	for _, region := range slices.Sorted(maps.Keys(clouds)) {
+		if clouds[region][rbac.Service(name)] != nil {
 			return region, name, true
 		}
 	}

@@ -3,101 +3,145 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stackgate/stackgate/internal/rbac"
-	"github.com/stackgate/stackgate/internal/web"
 )
 
-// A ProxyConfig configures a proxy to one service of a real cloud.
+// A ProxyConfig configures a proxy to one service of a real cloud. Either URL or Way is required.
 type ProxyConfig struct {
 	Service   rbac.Service // for the shape of errors
 	URL       string       // the service's root, without version and project: https://nova.example:8774
-	Conns     int          // idle connections kept; 0: 1024. As large as the concurrency, or connections are made anew under load
 	Transport http.RoundTripper
 	Now       func() time.Time
+
+	// Way says where a call about a project ("" if about none) goes on, with a credential for that project or with none. Errors are
+	// NotServed, or else mean that nobody can say now.
+	Way func(ctx context.Context, project string, credential bool) (Way, error)
+
+	Idle   time.Duration     // how long nothing may move in a body, either way; 0: for ever
+	AtOnce int               // how many calls may be under way; more are refused; 0: any number
+	Closed func(string) bool // the names of operations that are turned off; nil: none
 }
 
-// NewProxy makes a handler for Config.Clouds that forwards to a service: the same bytes in the target, streaming both ways,
-// nothing compressed or decompressed on the way, WebSockets through.
-func NewProxy(c ProxyConfig) (http.Handler, error) {
-	base, err := url.Parse(c.URL)
-	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.User != nil || base.RawQuery != "" ||
-		base.Fragment != "" {
-		return nil, errors.New("gateway: the URL of a service must be http(s)://host[:port][/path]")
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	if c.Transport == nil {
-		c.Transport = newTransport(c.Conns)
-	}
-	prefix := strings.TrimSuffix(base.EscapedPath(), "/")
-	return &httputil.ReverseProxy{
-		Rewrite: func(pr *httputil.ProxyRequest) {
-			path, query, hasQuery := strings.Cut(pr.In.RequestURI, "?")
-			pr.Out.URL = &url.URL{Scheme: base.Scheme, Host: base.Host, Opaque: prefix + path, RawQuery: query, ForceQuery: hasQuery && query == ""}
-			pr.Out.Host = ""
-		},
-		Transport:     c.Transport,
-		FlushInterval: -1,
-		BufferPool:    &bufferPool{},
-		ErrorHandler:  c.badGateway,
-	}, nil
+// A Way is where a call goes on, and as whom.
+type Way struct {
+	Scheme, Host string
+	Prefix       string // escaped path of the service's root, without a slash at its end
+	Token        string // for X-Auth-Token; "": none
+	// Renew gives another token where this one was answered with 401; "": there is none.
+	Renew func(context.Context) string
+	// Answer may change an answer before anything of it is sent on. nil: it stays as it is.
+	Answer func(*http.Response) error
 }
 
-// badGateway answers when the service did not.
-func (c ProxyConfig) badGateway(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, context.Canceled) {
-		panic(http.ErrAbortHandler) // the client went away, or was cut off
+// NotServed is the error of a Way to what is not there: a client's mistake.
+type NotServed struct{ Message string }
+
+// Error gives the message.
+func (e NotServed) Error() string { return e.Message }
+
+// A Proxy forwards judged calls to a service: the same bytes in the target, streaming both ways, nothing compressed or decompressed on the
+// way, WebSockets through.
+type Proxy struct {
+	c       ProxyConfig
+	fixed   Way
+	reverse *httputil.ReverseProxy
+	running atomic.Int64
+}
+
+// NewProxy makes a Proxy for Config.Clouds.
+func NewProxy(c ProxyConfig) (*Proxy, error) {
+	p := &Proxy{c: c}
+	if c.Way == nil {
+		base, err := url.Parse(c.URL)
+		if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.User != nil || base.RawQuery != "" ||
+			base.Fragment != "" {
+			return nil, errors.New("gateway: the URL of a service must be http(s)://host[:port][/path]")
+		}
+		p.fixed = Way{Scheme: base.Scheme, Host: base.Host, Prefix: strings.TrimSuffix(base.EscapedPath(), "/")}
 	}
-	if _, ok := errors.AsType[clientError](err); ok {
-		writeProblem(w, r, c.Service, badRequest("the request body could not be read to its end"), idsOf(r, c.Service, c.Now().Unix()))
+	if p.c.Now == nil {
+		p.c.Now = time.Now
+	}
+	if p.c.Transport == nil {
+		p.c.Transport = NewTransport(Limits{}, nil)
+	}
+	p.reverse = &httputil.ReverseProxy{
+		Rewrite: p.rewrite, Transport: sender{p.c.Transport}, ModifyResponse: answered, FlushInterval: -1, BufferPool: &bufferPool{},
+		ErrorHandler: p.fail,
+	}
+	return p, nil
+}
+
+// A leg is what a call's proxy knows of it.
+type leg struct {
+	project    string
+	credential bool
+	watch      *watch
+	way        Way
+}
+
+type legKey struct{}
+
+func legOf(ctx context.Context) *leg {
+	l, _ := ctx.Value(legKey{}).(*leg)
+	return l
+}
+
+// ServeHTTP forwards a call of the gateway's.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if n := p.running.Add(1); p.c.AtOnce > 0 && n > int64(p.c.AtOnce) {
+		p.running.Add(-1)
+		p.fail(w, r, errBusy)
 		return
 	}
-	e := web.EventOf(r.Context())
-	e.Err = fmt.Errorf("forward: %w", err)
-	writeProblem(w, r, c.Service, &problem{status: http.StatusBadGateway}, idsOf(r, c.Service, c.Now().Unix()))
+	defer p.running.Add(-1)
+	l := legOf(r.Context())
+	l.way = p.fixed
+	if p.c.Way != nil {
+		way, err := p.c.Way(r.Context(), l.project, l.credential)
+		if err != nil {
+			p.fail(w, r, &wayError{err})
+			return
+		}
+		l.way = way
+	}
+	p.reverse.ServeHTTP(w, r)
 }
 
-// A clientBody marks the errors of a request's body, so that they are not taken for the cloud's.
-type clientBody struct{ io.ReadCloser }
-
-type clientError struct{ error }
-
-func (e clientError) Unwrap() error { return e.error }
-
-func (b clientBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
-		err = clientError{err}
-	}
-	return n, err
+// closed reports whether an operation is turned off here.
+func (p *Proxy) closed(op *rbac.Operation) bool {
+	return p.c.Closed != nil && op != nil && p.c.Closed(op.Name())
 }
 
-func newTransport(conns int) *http.Transport {
-	if conns == 0 {
-		conns = 1024
+// rewrite turns a judged call towards its service. Its target stays as it is, byte for byte, behind the service's root.
+func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
+	way := &legOf(pr.In.Context()).way
+	path, query, hasQuery := strings.Cut(pr.In.RequestURI, "?")
+	pr.Out.URL = &url.URL{Scheme: way.Scheme, Host: way.Host, Opaque: way.Prefix + path, RawQuery: query, ForceQuery: hasQuery && query == ""}
+	pr.Out.Host = ""
+	if way.Token != "" {
+		pr.Out.Header["X-Auth-Token"] = []string{way.Token}
 	}
-	return &http.Transport{
-		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSHandshakeTimeout:   10 * time.Second,
-		MaxIdleConns:          conns,
-		MaxIdleConnsPerHost:   conns,
-		IdleConnTimeout:       90 * time.Second,
-		ExpectContinueTimeout: time.Second,
-		DisableCompression:    true,
-		ReadBufferSize:        16 << 10,
-		WriteBufferSize:       16 << 10,
+}
+
+// answered has the answer changed, where its Way wants that.
+func answered(resp *http.Response) error {
+	l := legOf(resp.Request.Context())
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		l.watch.phase.Store(receiving)
 	}
+	if l.way.Answer == nil {
+		return nil
+	}
+	return l.way.Answer(resp)
 }
 
 // A bufferPool lends ReverseProxy the buffers it copies bodies with.

@@ -93,6 +93,12 @@ func (s *Server) explain(r *http.Request, c *call, p *problem) {
 	}
 }
 
+// closedProblem is a call that the operator has turned off for one cloud.
+func closedProblem(op *rbac.Operation) *problem {
+	return &problem{status: http.StatusForbidden, rule: op.Name(), decision: audit.ClosedCall,
+		clause: "the operator of this gateway has turned the call off for this cloud."}
+}
+
 // anyRole stands where every role would do.
 const anyRole = "any"
 
@@ -245,14 +251,14 @@ func transID(unix int64) string {
 
 // swiftBody is Swift's own text, to the byte: clients turn it into the lines that users know.
 func swiftBody(p *problem) string {
-	text := p.message
+	text := cmp.Or(p.message, usualSentence(p.status))
 	switch p.status {
 	case http.StatusForbidden:
 		text = "Access was denied to this resource."
 	case http.StatusUnauthorized:
 		text = "This server could not verify that you are authorized to access the document you requested."
 	case http.StatusServiceUnavailable:
-		text = "The server is currently unavailable. Please try again at a later time."
+		text = cmp.Or(p.message, "The server is currently unavailable. Please try again at a later time.")
 	}
 	return "<html><h1>" + http.StatusText(p.status) + "</h1><p>" + html.EscapeString(text) + "</p></html>"
 }
@@ -287,6 +293,8 @@ func usualSentence(status int) string {
 	switch status {
 	case http.StatusBadGateway:
 		return "The service behind the gateway did not answer."
+	case http.StatusGatewayTimeout:
+		return "The service behind the gateway did not answer in time."
 	case http.StatusServiceUnavailable:
 		return "It cannot be known now what this token may do. Try again."
 	case http.StatusInternalServerError:

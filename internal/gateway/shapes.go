@@ -88,6 +88,8 @@ func neutronType(status int) string {
 		return "HTTPServiceUnavailable"
 	case http.StatusBadGateway:
 		return "HTTPBadGateway"
+	case http.StatusGatewayTimeout:
+		return "HTTPGatewayTimeout"
 	}
 	return "HTTPInternalServerError"
 }

@@ -2,9 +2,11 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,11 +25,30 @@ type watch struct {
 	stopped    bool
 
 	ctx    context.Context // ends with the request
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	w      http.ResponseWriter
 	addr   netip.Addr
 	since  time.Time
+
+	idle    time.Duration // how long nothing may move while a body should; 0: for ever
+	phase   atomic.Int32
+	reading atomic.Bool   // from the client, which it may be waiting for
+	moved   atomic.Uint64 // goes up whenever something moves
+	seen    uint64        // moved, when last looked at; belongs to check
+	seenAt  time.Time     // when it had last gone up
 }
+
+// The phases of a call. While it waits for its answer to begin, the transport's own limit counts.
+const (
+	waiting   int32 = iota
+	sending         // the client's body
+	receiving       // the answer's header is here, and nothing of it has been sent on
+	answering
+	upgraded // a WebSocket may be silent
+)
+
+// errStalled is why a call is cancelled in which the cloud has stopped moving.
+var errStalled = errors.New("nothing has moved for longer than the limit")
 
 func (r *running) init(s *Server) {
 	r.server = s
@@ -74,8 +95,11 @@ func (r *running) check() {
 		places <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-places }()
-			if !r.server.stillAllowed(c) {
+			switch {
+			case !r.server.stillAllowed(c):
 				r.cut(c)
+			case c.watch.stalled(time.Now()):
+				r.giveUp(c)
 			}
 		})
 	}
@@ -109,7 +133,7 @@ func (r *running) cut(c *call) {
 		return
 	}
 	if c.watch.cancel != nil {
-		c.watch.cancel()
+		c.watch.cancel(nil)
 	}
 	past := time.Unix(1, 0)
 	rc := http.NewResponseController(c.watch.w)
@@ -117,8 +141,35 @@ func (r *running) cut(c *call) {
 	_ = rc.SetWriteDeadline(past)
 }
 
+// giveUp ends a call that stands still. Where it is the cloud that does not go on, and the client has nothing of an answer yet, it gets one.
+func (r *running) giveUp(c *call) {
+	phase := c.watch.phase.Load()
+	if phase == answering || phase == sending && c.watch.reading.Load() {
+		r.cut(c)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !c.watch.stopped {
+		c.watch.cancel(errStalled)
+	}
+}
+
+// stalled reports whether nothing has moved for too long in a phase in which something should.
+func (w *watch) stalled(now time.Time) bool {
+	moved, phase := w.moved.Load(), w.phase.Load()
+	if w.idle == 0 || phase == waiting || phase == upgraded || moved != w.seen || w.seenAt.IsZero() {
+		w.seen, w.seenAt = moved, now
+		return false
+	}
+	return now.Sub(w.seenAt) >= w.idle
+}
+
 // stillAllowed asks again what authenticate and judge asked. Every error is a no.
 func (s *Server) stillAllowed(c *call) bool {
+	if c.open {
+		return c.decision.Project == "" || s.c.KnownProject(c.decision.Project)
+	}
 	b, err := c.bearer, error(nil)
 	if s.c.Still != nil {
 		err = s.c.Still(c.watch.ctx, b)

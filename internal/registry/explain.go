@@ -92,6 +92,7 @@ func stepsBefore(d audit.Decision) (steps []iam.Step, byRoles bool) {
 // advice is for calls that no right opens.
 var advice = map[audit.Verdict]string{
 	audit.AdministratorCall: "No right opens this call: it is the cloud administrator's, a manager's or another service's.",
+	audit.ClosedCall:        "The operator of the gateway has turned this call off for this cloud; no right opens it.",
 	audit.UnknownOperation: "No line of the operation table is this call, so nobody may make it. If it is no slip, whoever runs the server can add a line " +
 		"(operations: in its configuration).",
 	audit.NoProject: "Ask for a token with a project as its scope.",

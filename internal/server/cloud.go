@@ -67,7 +67,7 @@ func (s *Server) openGateway() error {
 	if err != nil {
 		return fmt.Errorf("operation table: %w", err)
 	}
-	clouds := map[string]map[rbac.Service]http.Handler{}
+	clouds := gateway.Clouds{}
 	for _, region := range s.regions {
 		clouds[region] = map[rbac.Service]http.Handler{}
 		for _, v := range services {
@@ -75,7 +75,7 @@ func (s *Server) openGateway() error {
 		}
 	}
 	s.gateway, err = gateway.New(gateway.Config{
-		Table: table, Open: s.openBearer, Still: s.stillStands, Roles: s.rolesOf, Rights: iam.CheapestRights, KnownProject: s.knownProject, Clouds: clouds,
+		Table: table, Open: s.openBearer, Still: s.stillStands, Roles: s.rolesOf, Rights: iam.CheapestRights, KnownProject: s.knownProject, Clouds: gateway.Fixed(clouds),
 		Held: s.rightsOf, Record: s.registry.Record, Sample: uint32(max(s.c.Decisions.Sample, 0)), IdentityURL: s.c.PublicURL + "/v3", Now: s.c.Now,
 	})
 	if err != nil {

@@ -1,0 +1,153 @@
+package gateway
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// A clientBody is a request's body on its way to the cloud. It marks its errors, so that they are not taken for the cloud's, and lets the watch
+// see it move.
+type clientBody struct {
+	io.ReadCloser
+	watch *watch
+}
+
+type clientError struct{ error }
+
+func (e clientError) Unwrap() error { return e.error }
+
+func (b *clientBody) Read(p []byte) (int, error) {
+	b.watch.reading.Store(true)
+	n, err := b.ReadCloser.Read(p)
+	b.watch.reading.Store(false)
+	b.watch.moved.Add(1)
+	if err == io.EOF {
+		b.watch.phase.CompareAndSwap(sending, waiting)
+	} else if err != nil {
+		err = clientError{err}
+	}
+	return n, err
+}
+
+// A sender sends a call on. Where the service answers 401 and nothing of the body was read, it sends it once more with another token.
+type sender struct{ base http.RoundTripper }
+
+// RoundTrip never gives the 401 of a call that had a credential: it is ours, not the client's.
+func (s sender) RoundTrip(req *http.Request) (*http.Response, error) {
+	way := &legOf(req.Context()).way
+	if way.Token == "" {
+		return s.base.RoundTrip(req)
+	}
+	var body *onceBody
+	if req.Body != nil && req.GetBody == nil {
+		body = &onceBody{ReadCloser: req.Body}
+		req = req.WithContext(req.Context())
+		req.Body = body
+	}
+	resp, err := s.base.RoundTrip(req)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+		return resp, err
+	}
+	_ = resp.Body.Close() // what it says is for us
+	token := way.Renew(req.Context())
+	if token == "" || body != nil && !body.rewind() {
+		return nil, errRefused
+	}
+	if req, err = again(req, token, body); err != nil {
+		return nil, err
+	}
+	if resp, err = s.base.RoundTrip(req); err == nil && resp.StatusCode == http.StatusUnauthorized {
+		_ = resp.Body.Close()
+		return nil, errRefused
+	}
+	return resp, err
+}
+
+// again is the request with another token, and with its body from the start.
+func again(req *http.Request, token string, body *onceBody) (*http.Request, error) {
+	header := req.Header.Clone()
+	header["X-Auth-Token"] = []string{token}
+	req = req.WithContext(req.Context())
+	req.Header = header
+	switch {
+	case body != nil:
+		req.Body = body.ReadCloser
+	case req.GetBody != nil:
+		fresh, err := req.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		req.Body = fresh
+	}
+	return req, nil
+}
+
+// A onceBody can be sent once more for as long as nobody has read from it: a client that expects 100 Continue waits for the service's word.
+type onceBody struct {
+	io.ReadCloser
+	state atomic.Int32
+}
+
+const (
+	unread int32 = iota
+	begun
+	sealed // it was given up unread
+)
+
+var errSealed = errors.New("the body is sent with another request")
+
+func (b *onceBody) Read(p []byte) (int, error) {
+	if !b.state.CompareAndSwap(unread, begun) && b.state.Load() == sealed {
+		return 0, errSealed
+	}
+	return b.ReadCloser.Read(p)
+}
+
+// Close leaves a body open that nobody has read: rewind may want it.
+func (b *onceBody) Close() error {
+	if b.state.Load() != begun {
+		return nil
+	}
+	return b.ReadCloser.Close()
+}
+
+// rewind reports whether the body is as it was, and sees to it that it stays so.
+func (b *onceBody) rewind() bool { return b.state.CompareAndSwap(unread, sealed) }
+
+// Limits of the connections to a service. 0 is the default.
+type Limits struct {
+	Connect time.Duration // to connect, TLS included; 10 seconds
+	Answer  time.Duration // until an answer begins, once the request is sent; 2 minutes
+	Idle    int           // idle connections kept; 1024. As large as the concurrency, or connections are made anew under load
+}
+
+// NewTransport makes what carries calls to services.
+func NewTransport(l Limits, t *tls.Config) *http.Transport {
+	if l.Connect == 0 {
+		l.Connect = 10 * time.Second
+	}
+	if l.Answer == 0 {
+		l.Answer = 2 * time.Minute
+	}
+	if l.Idle == 0 {
+		l.Idle = 1024
+	}
+	return &http.Transport{
+		DialContext:           (&net.Dialer{Timeout: l.Connect, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:       t,
+		TLSHandshakeTimeout:   l.Connect,
+		ResponseHeaderTimeout: l.Answer,
+		MaxIdleConns:          l.Idle,
+		MaxIdleConnsPerHost:   l.Idle,
+		IdleConnTimeout:       90 * time.Second,
+		ExpectContinueTimeout: time.Second,
+		DisableCompression:    true,
+		ReadBufferSize:        16 << 10,
+		WriteBufferSize:       16 << 10,
+	}
+}
