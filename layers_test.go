@@ -48,18 +48,19 @@ var layers = map[string][]string{
 	"serviceaccount":     {}, // public; its own test holds it to gophercloud, its YAML library and the standard library
 	"internal/agent":     {"internal/web", "serviceaccount"},
 	"internal/doctor":    {"serviceaccount"},
+	"internal/cloud":     {"internal/web", "serviceaccount"},
 	"internal/recorded":  {}, // a cloud that is not Stackgate, for tests
 	"internal/provision": {"internal/urn", "internal/iam", "internal/registry"},
 
 	"internal/load": {}, // the load generator: a client like any other, it knows nothing of ours
 	"internal/server": {"internal/urn", "internal/rbac", "internal/web", "internal/keys", "internal/audit", "internal/iam", "internal/store",
-		"internal/registry", "internal/oidc", "internal/keystone", "internal/gateway", "internal/api", "internal/sandbox"},
+		"internal/registry", "internal/oidc", "internal/keystone", "internal/gateway", "internal/api", "internal/cloud", "internal/sandbox"},
 	"internal/servertest": {"internal/urn", "internal/rbac", "internal/iam", "internal/keys", "internal/store", "internal/registry",
 		"internal/api", "internal/server", "internal/sandbox"},
 	"internal/realcloud": {}, // real services for tests: they know nothing of ours
 	"internal/cli": {"internal/urn", "internal/rbac", "internal/policyfile", "internal/web", "internal/keys", "internal/audit",
 		"internal/iam", "internal/store", "internal/registry", "internal/api", "internal/server", "internal/sandbox", "internal/load",
-		"internal/provision", "internal/agent", "internal/doctor", "serviceaccount"},
+		"internal/provision", "internal/agent", "internal/doctor", "internal/cloud", "serviceaccount"},
 	"cmd/stackgate": {"internal/cli"},
 }
 

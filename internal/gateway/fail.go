@@ -46,7 +46,7 @@ func failure(err error) *problem {
 		return badRequest("the request body could not be read to its end")
 	}
 	if e, ok := errors.AsType[NotServed](err); ok {
-		return &problem{status: http.StatusNotFound, message: e.Message}
+		return &problem{status: http.StatusForbidden, message: e.Message} // not 404, which tells tools that what they look after is gone
 	}
 	if _, ok := errors.AsType[*wayError](err); ok {
 		return &problem{status: http.StatusServiceUnavailable, message: "The gateway has no access to the cloud behind it now. Its operator sees why in its log."}

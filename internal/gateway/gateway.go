@@ -55,6 +55,8 @@ type Config struct {
 	// Clouds says where judged calls go, by region and service, as it is now; what it gives is not changed any more. The handler gets the
 	// request with the path below /<region>/<service>. Two regions may share handlers.
 	Clouds func() Clouds
+	// Away reports whether there may be more than Clouds gives, which nobody could ask yet. nil: there is not.
+	Away func() bool
 
 	IdentityURL string        // shown in WWW-Authenticate: https://…/v3
 	BodyLimit   int64         // of bodies that must be looked into, in bytes; 0: 1 MiB
@@ -63,8 +65,11 @@ type Config struct {
 	Now         func() time.Time
 }
 
+// Services are those of a region.
+type Services = map[rbac.Service]http.Handler
+
 // Clouds are the services behind the gateway, by region.
-type Clouds map[string]map[rbac.Service]http.Handler
+type Clouds map[string]Services
 
 // Fixed gives the same Clouds for ever.
 func Fixed(c Clouds) func() Clouds { return func() Clouds { return c } }
@@ -95,6 +100,9 @@ func New(c Config) (*Server, error) {
 	}
 	if c.Clouds == nil {
 		c.Clouds = Fixed(nil)
+	}
+	if c.Away == nil {
+		c.Away = func() bool { return false }
 	}
 	if c.BodyLimit == 0 {
 		c.BodyLimit = 1 << 20
@@ -187,6 +195,10 @@ func (s *Server) locate(r *http.Request, c *call) error {
 		raw = "/" + raw
 	}
 	c.next = s.c.Clouds()[region][service]
+	if c.next == nil && s.c.Away() {
+		c.service = service
+		return &problem{status: http.StatusServiceUnavailable, message: "A cloud behind the gateway cannot be reached. Try again."}
+	}
 	if c.next == nil {
 		return &problem{status: http.StatusNotFound, message: "There is no such region or service."}
 	}

@@ -37,6 +37,8 @@ type Way struct {
 	Token        string // for X-Auth-Token; "": none
 	// Renew gives another token where this one was answered with 401; "": there is none.
 	Renew func(context.Context) string
+	// Plain asks for answers that are not compressed, because Answer looks into them.
+	Plain bool
 	// Answer may change an answer before anything of it is sent on. nil: it stays as it is.
 	Answer func(*http.Response) error
 }
@@ -129,6 +131,9 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 	pr.Out.Host = ""
 	if way.Token != "" {
 		pr.Out.Header["X-Auth-Token"] = []string{way.Token}
+	}
+	if way.Plain {
+		pr.Out.Header["Accept-Encoding"] = []string{"identity"}
 	}
 }
 

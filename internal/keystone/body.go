@@ -138,7 +138,7 @@ func (s *Server) appendToken(b []byte, in *session, sc *scope, withCatalog bool)
 	if t.Project != "" {
 		b = s.appendScope(b, sc)
 		if withCatalog {
-			b = s.catalog.appendFor(append(b, `,"catalog":`...), t.Project)
+			b = s.c.CatalogOf(t.Project).appendFor(append(b, `,"catalog":`...), t.Project)
 		}
 	}
 	return append(b, "}}\n"...)

@@ -17,8 +17,8 @@ import (
 
 const projectPlaceholder = "$(project_id)s"
 
-// A catalog is the JSON array of services, cut where a project's id goes, so that expanding it is copying.
-type catalog struct {
+// A Catalog is the JSON array of services, cut where a project's id goes, so that expanding it is copying.
+type Catalog struct {
 	parts   [][]byte
 	regions []string // every region of an endpoint, sorted
 }
@@ -40,8 +40,9 @@ type (
 	}
 )
 
-func newCatalog(services []Service) (*catalog, error) {
-	c := &catalog{}
+// NewCatalog makes a Catalog, for Config.CatalogOf.
+func NewCatalog(services []Service) (*Catalog, error) {
+	c := &Catalog{}
 	wire, seen := []wireService{}, map[[3]string]bool{}
 	for _, s := range services {
 		ws := wireService{ID: stableID("service", s.Type, s.Name), Type: s.Type, Name: s.Name, Endpoints: []wireEndpoint{}}
@@ -105,7 +106,7 @@ func checkTemplate(address string) (string, error) {
 }
 
 // appendFor appends the catalog of a project. Project ids are hexadecimal and need no escaping.
-func (c *catalog) appendFor(b []byte, project iam.ProjectID) []byte {
+func (c *Catalog) appendFor(b []byte, project iam.ProjectID) []byte {
 	for i, part := range c.parts {
 		if i > 0 {
 			b = append(b, project...)

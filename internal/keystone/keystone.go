@@ -59,10 +59,11 @@ type Config struct {
 	Ring         *keys.Ring
 	PublicURL    string // without a slash at its end: http://127.0.0.1:8080
 	Providers    []Provider
-	Audience     string        // what the aud of an id_token must contain; default PublicURL + "/v3"
-	Catalog      []Service     // the same for every project, but for $(project_id)s
-	TokenLife    time.Duration // of tokens of service accounts that say nothing else; default 1 h, at most 24 h
-	MinTokenLife time.Duration // no token is shorter at its issue; default 10 min
+	Audience     string                       // what the aud of an id_token must contain; default PublicURL + "/v3"
+	Catalog      []Service                    // the same for every project, but for $(project_id)s
+	CatalogOf    func(iam.ProjectID) *Catalog // that of a project now, or of none (""); nil: Catalog, for all
+	TokenLife    time.Duration                // of tokens of service accounts that say nothing else; default 1 h, at most 24 h
+	MinTokenLife time.Duration                // no token is shorter at its issue; default 10 min
 	Now          func() time.Time
 }
 
@@ -71,7 +72,6 @@ type Server struct {
 	c         Config
 	byName    map[string]*provider
 	byPart    map[urn.Partition]*provider
-	catalog   *catalog
 	routes    *node
 	roles     roleFragments
 	challenge string // WWW-Authenticate of a 401
@@ -94,12 +94,15 @@ func New(c Config) (*Server, error) {
 	if c.TokenLife < c.MinTokenLife || c.TokenLife > maxTokenLife {
 		return nil, fmt.Errorf("keystone: the token life %v is not between %v and %v", c.TokenLife, c.MinTokenLife, maxTokenLife)
 	}
-	cat, err := newCatalog(c.Catalog)
+	cat, err := NewCatalog(c.Catalog)
 	if err != nil {
 		return nil, err
 	}
+	if c.CatalogOf == nil {
+		c.CatalogOf = func(iam.ProjectID) *Catalog { return cat }
+	}
 	s := &Server{
-		c: c, byName: map[string]*provider{}, byPart: map[urn.Partition]*provider{}, catalog: cat, routes: newRoutes(),
+		c: c, byName: map[string]*provider{}, byPart: map[urn.Partition]*provider{}, routes: newRoutes(),
 		roles: newRoleFragments(), challenge: `Keystone uri="` + c.PublicURL + `/v3"`,
 		buffers: sync.Pool{New: func() any { return new([]byte) }},
 	}

@@ -26,7 +26,7 @@ func tokenCatalog(s *Server, w http.ResponseWriter, r *http.Request, _ params) e
 	if err != nil {
 		return err
 	}
-	b := s.catalog.appendFor([]byte(`{"catalog":`), in.token.Project)
+	b := s.c.CatalogOf(in.token.Project).appendFor([]byte(`{"catalog":`), in.token.Project)
 	b = appendString(append(b, `,"links":{"self":`...), s.c.PublicURL+"/v3/auth/catalog")
 	send(w, http.StatusOK, append(b, "}}\n"...))
 	return nil
@@ -172,7 +172,7 @@ func listRegions(s *Server, w http.ResponseWriter, r *http.Request, _ params) er
 		return err
 	}
 	b := []byte(`{"regions":[`)
-	for i, id := range s.catalog.regions {
+	for i, id := range s.c.CatalogOf("").regions {
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -187,7 +187,7 @@ func showRegion(s *Server, w http.ResponseWriter, r *http.Request, p params) err
 	if _, err := s.authenticate(r); err != nil {
 		return err
 	}
-	if !slices.Contains(s.catalog.regions, p.segments[0]) {
+	if !slices.Contains(s.c.CatalogOf("").regions, p.segments[0]) {
 		return notFound("Could not find region: %s.", p.segments[0])
 	}
 	send(w, http.StatusOK, append(s.appendRegion([]byte(`{"region":`), p.segments[0]), "}\n"...))

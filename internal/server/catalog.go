@@ -21,16 +21,12 @@ type CatalogEndpoint struct {
 	InternalURL, AdminURL string // for other services and for administrators; "": URL
 }
 
-// catalog is what tokens list: identity in every region, what is behind the gateway, and the operator's own services.
-func (s *Server) catalog() []keystone.Service {
-	if s.cloud != nil {
-		s.regions = s.sortedRegions()
-	}
-	regions := s.catalogRegions()
-	list := []keystone.Service{s.identityEntry(regions)}
-	if s.cloud != nil {
-		list = append(list, s.behindTheGateway()...)
-	}
+// catalog is what tokens list: identity in every region, what is behind the gateway, and the operator's own services. serves says
+// which clouds are listed.
+func (s *Server) catalog(n *scene, serves func(*realCloud) bool) []keystone.Service {
+	regions := slices.DeleteFunc(slices.Clone(n.regions), func(region string) bool { return n.of[region] != nil && !serves(n.of[region]) })
+	list := []keystone.Service{s.identityEntry(s.catalogRegions(regions))}
+	list = append(list, s.behindTheGateway(n, regions)...)
 	for _, c := range s.c.Catalog {
 		if c.Type == "identity" {
 			list[0] = c.entry()
@@ -42,8 +38,8 @@ func (s *Server) catalog() []keystone.Service {
 }
 
 // catalogRegions are those in which anything is; without a cloud there is still an identity service.
-func (s *Server) catalogRegions() []string {
-	regions := slices.Clone(s.regions)
+func (s *Server) catalogRegions(behind []string) []string {
+	regions := slices.Clone(behind)
 	for _, c := range s.c.Catalog {
 		for _, e := range c.Endpoints {
 			if c.Type != "identity" {
@@ -51,7 +47,7 @@ func (s *Server) catalogRegions() []string {
 			}
 		}
 	}
-	if regions == nil {
+	if len(regions) == 0 {
 		return []string{"RegionOne"}
 	}
 	slices.Sort(regions)
@@ -67,14 +63,19 @@ func (s *Server) identityEntry(regions []string) keystone.Service {
 	return c.entry()
 }
 
-func (s *Server) behindTheGateway() (list []keystone.Service) {
+func (s *Server) behindTheGateway(n *scene, regions []string) (list []keystone.Service) {
 	for _, v := range services {
 		entry := keystone.Service{Type: v.typ, Name: v.name}
-		for _, region := range s.regions {
+		for _, region := range regions {
+			if n.behind[region][v.service] == nil {
+				continue
+			}
 			path, _ := gateway.ServicePath(region, v.typ)
 			entry.Endpoints = append(entry.Endpoints, keystone.Endpoint{Region: region, Interface: "public", URL: s.c.PublicURL + path})
 		}
-		list = append(list, entry)
+		if len(entry.Endpoints) > 0 {
+			list = append(list, entry)
+		}
 	}
 	return list
 }

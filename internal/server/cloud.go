@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/http"
 	"net/netip"
 	"slices"
 	"time"
@@ -62,20 +61,23 @@ func (s *Server) sortedRegions() []string {
 	return names
 }
 
+// sandboxServices are the services of one of the embedded cloud's regions.
+func (s *Server) sandboxServices(region string) gateway.Services {
+	out := gateway.Services{}
+	for _, v := range services {
+		out[v.service] = s.cloud.Handler(region, string(v.service))
+	}
+	return out
+}
+
 func (s *Server) openGateway() error {
 	table, err := s.operations()
 	if err != nil {
 		return fmt.Errorf("operation table: %w", err)
 	}
-	clouds := gateway.Clouds{}
-	for _, region := range s.regions {
-		clouds[region] = map[rbac.Service]http.Handler{}
-		for _, v := range services {
-			clouds[region][v.service] = s.cloud.Handler(region, string(v.service))
-		}
-	}
 	s.gateway, err = gateway.New(gateway.Config{
-		Table: table, Open: s.openBearer, Still: s.stillStands, Roles: s.rolesOf, Rights: iam.CheapestRights, KnownProject: s.knownProject, Clouds: gateway.Fixed(clouds),
+		Table: table, Open: s.openBearer, Still: s.stillStands, Roles: s.rolesOf, Rights: iam.CheapestRights, KnownProject: s.knownProject, Clouds: func() gateway.Clouds { return s.clouds.now.Load().behind },
+		Away: func() bool { return s.clouds.now.Load().away },
 		Held: s.rightsOf, Record: s.registry.Record, Sample: uint32(max(s.c.Decisions.Sample, 0)), IdentityURL: s.c.PublicURL + "/v3", Now: s.c.Now,
 	})
 	if err != nil {

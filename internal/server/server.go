@@ -22,6 +22,7 @@ import (
 	"github.com/stackgate/stackgate/internal/keys"
 	"github.com/stackgate/stackgate/internal/keystone"
 	"github.com/stackgate/stackgate/internal/oidc"
+	"github.com/stackgate/stackgate/internal/rbac"
 	"github.com/stackgate/stackgate/internal/registry"
 	"github.com/stackgate/stackgate/internal/sandbox"
 	"github.com/stackgate/stackgate/internal/store"
@@ -53,7 +54,8 @@ type Config struct {
 	Master         []byte             // 32 bytes: encrypts the keys in the database
 	AuditKey       ed25519.PrivateKey // signs audit checkpoints; nil: none are made
 	Providers      []Provider         // nil: DefaultProviders
-	Sandbox        *Sandbox           // the embedded cloud; nil: no cloud, every OpenStack call is 404
+	Sandbox        *Sandbox           // the embedded cloud; nil: none
+	Clouds         []Cloud            // real ones, behind the gateway
 	Algorithm      string             // of id_tokens; "": ES256
 	TokenLife      time.Duration      // of Identity tokens; 0: one hour
 	MinTokenLife   time.Duration      // 0: ten minutes, less only for tests
@@ -87,13 +89,13 @@ type Server struct {
 	ring     *keys.Ring
 	registry *registry.Registry
 	cloud    *sandbox.Cloud
+	clouds   clouds
 	metrics  *metrics
 	oidc     http.Handler
 	keystone http.Handler
 	api      http.Handler
 	gateway  *gateway.Server
 	handler  http.Handler
-	regions  []string // regions and their aliases, sorted
 }
 
 // New opens the store, makes what is missing (schema, keys) and wires the rest. On error nothing is left open.
@@ -105,7 +107,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 			_ = s.Close()
 		}
 	}()
-	for _, step := range []func(context.Context) error{s.openData, s.openCloud, s.openFaces} {
+	for _, step := range []func(context.Context) error{s.openData, s.openCloud, s.openClouds, s.openFaces} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -160,6 +162,7 @@ func (s *Server) openFaces(context.Context) (err error) {
 		providers = append(providers, keystone.Provider{Name: p.Name, Partition: p.Partition, Issuer: oidc.Issuer(s.c.PublicURL, p.Partition)})
 	}
 	audience := s.c.PublicURL + "/v3"
+	all := func(*realCloud) bool { return true }
 	if s.oidc, err = oidc.New(oidc.Config{
 		Registry: s.registry, Ring: s.ring, PublicURL: s.c.PublicURL, IdentityAudience: audience, Keystones: keystones,
 		Partitions: partitions, Now: s.c.Now,
@@ -167,7 +170,8 @@ func (s *Server) openFaces(context.Context) (err error) {
 		return fmt.Errorf("role-adapter: %w", err)
 	}
 	if s.keystone, err = keystone.New(keystone.Config{
-		Registry: s.registry, Ring: s.ring, PublicURL: s.c.PublicURL, Providers: providers, Audience: audience, Catalog: s.catalog(),
+		Registry: s.registry, Ring: s.ring, PublicURL: s.c.PublicURL, Providers: providers, Audience: audience, Catalog: s.catalog(s.clouds.now.Load(), all),
+		CatalogOf: s.catalogOf,
 		TokenLife: s.c.TokenLife, MinTokenLife: s.c.MinTokenLife, Now: s.c.Now,
 	}); err != nil {
 		return fmt.Errorf("identity service: %w", err)
@@ -196,7 +200,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	path, _, _ := strings.Cut(target, "?")
-	first, _, _ := strings.Cut(path[1:], "/")
+	first, rest, _ := strings.Cut(path[1:], "/")
 	switch {
 	case path == "/healthz":
 		s.healthz(w, r)
@@ -206,11 +210,21 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 		s.oidc.ServeHTTP(w, r)
 	case first == "v1" || first == "v2" || first == "1.0":
 		s.api.ServeHTTP(w, r)
-	case s.cloud != nil && slices.Contains(s.regions, first):
+	case s.behind(first, rest):
 		s.gateway.ServeHTTP(w, r)
 	default:
 		s.keystone.ServeHTTP(w, r)
 	}
+}
+
+// behind reports whether a path leads to the gateway. While a cloud is away, its regions may not be known: the gateway then says so.
+func (s *Server) behind(region, rest string) bool {
+	n := s.clouds.now.Load()
+	if n.behind[region] != nil {
+		return true
+	}
+	service, _, _ := strings.Cut(rest, "/")
+	return n.away && slices.Contains(rbac.Services(), rbac.Service(service))
 }
 
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) }
@@ -243,6 +257,7 @@ func (s *Server) Store() *store.Store { return s.store }
 // Run polls for changes that other processes made, to data and keys, until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	go s.reloadKeys(ctx)
+	s.runClouds(ctx)
 	return s.registry.Run(ctx)
 }
 
@@ -268,6 +283,7 @@ func (s *Server) reloadKeys(ctx context.Context) {
 // Close saves the embedded cloud and closes the database.
 func (s *Server) Close() error {
 	var errs []error
+	s.closeClouds()
 	if s.cloud != nil {
 		errs = append(errs, s.cloud.Close())
 	}
