@@ -43,7 +43,7 @@ func TestSecurityNamesTests(t *testing.T) {
 // TestExampleConfigurationNamesEveryKey compares the documented example with the type that is the manual.
 func TestExampleConfigurationNamesEveryKey(t *testing.T) {
 	var code []byte
-	for _, name := range []string{"config.go", "catalog.go"} {
+	for _, name := range []string{"config.go", "catalog.go", "clouds.go"} {
 		part, err := os.ReadFile("internal/cli/" + name)
 		if err != nil {
 			t.Fatal(err)

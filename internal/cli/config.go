@@ -35,6 +35,7 @@ type Config struct {
 	AuditKeyFile     string          `yaml:"audit_key_file"`     // signs audit checkpoints; audit.key
 	Providers        []ProviderEntry `yaml:"identity_providers"` // ovhcloud-emea, -world, -us
 	Sandbox          *SandboxEntry   `yaml:"sandbox"`            // the embedded cloud; none
+	Clouds           []CloudEntry    `yaml:"clouds"`             // real ones, behind the gateway; none
 	Catalog          []CatalogEntry  `yaml:"catalog"`            // one's own services, which tokens list; none
 	Operations       string          `yaml:"operations"`         // a directory of files that add to and narrow the operation table; none
 	IDTokenAlgorithm string          `yaml:"id_token_algorithm"` // ES256 or RS256; ES256
@@ -137,11 +138,7 @@ func (c *Config) fill(dir string) {
 	if c.Sandbox != nil {
 		files = append(files, &c.Sandbox.Dir)
 	}
-	for _, f := range files {
-		if *f != "" && !filepath.IsAbs(*f) {
-			*f = filepath.Join(dir, *f)
-		}
-	}
+	absolute(dir, append(files, c.cloudFiles()...))
 }
 
 func (c *Config) check() error {
@@ -167,7 +164,7 @@ func (c *Config) check() error {
 		}
 	}
 	_, err = c.proxies()
-	return errors.Join(err, c.Decisions.check())
+	return errors.Join(err, c.Decisions.check(), c.checkClouds())
 }
 
 // identityAddress reports whether s can be an OS_AUTH_URL that two programs compare letter by letter: Apache hands on the audiences of a
@@ -212,6 +209,9 @@ func (c *Config) server(log *slog.Logger) (server.Config, error) {
 		PublicURL: c.PublicURL, Database: c.Database, Master: master, AuditKey: audit, Algorithm: c.IDTokenAlgorithm,
 		TokenLife: c.TokenLife, TrustedProxies: proxies, Catalog: c.catalog(), OperationsDir: c.Operations,
 		Decisions: c.Decisions.server(), Logger: log,
+	}
+	if out.Clouds, err = c.clouds(); err != nil {
+		return server.Config{}, err
 	}
 	if c.MaxStaleness != nil {
 		if out.MaxStaleness = *c.MaxStaleness; out.MaxStaleness == 0 {
