@@ -59,6 +59,7 @@ var (
 type Cloud struct {
 	c    Config
 	http *http.Client // for what we ask ourselves
+	wake chan struct{}
 
 	mu       sync.Mutex
 	projects map[string]*project
@@ -80,7 +81,8 @@ func New(c Config) (*Cloud, error) {
 		c.Changed = func() {}
 	}
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	cloud := &Cloud{c: c, http: &http.Client{Transport: c.Transport, CheckRedirect: stay}, projects: map[string]*project{}, places: map[place]bool{}}
+	cloud := &Cloud{c: c, http: &http.Client{Transport: c.Transport, CheckRedirect: stay}, projects: map[string]*project{}, places: map[place]bool{},
+		wake: make(chan struct{})}
 	for id, login := range c.Projects {
 		if err := cloud.add(id, login); err != nil {
 			return nil, fmt.Errorf("cloud %s: project %s: %w", c.Name, id, err)
@@ -175,18 +177,36 @@ const atOnce = 8
 // Run keeps looking for projects that have come, and for a cloud that could not be reached, until ctx ends.
 func (c *Cloud) Run(ctx context.Context) {
 	const often, seldom = 15 * time.Second, 10 * time.Minute
-	for wait := often; ; {
+	wait := seldom
+	if len(c.Places()) == 0 {
+		wait = often
+	}
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-			return
+		case <-c.wake:
+			wait = c.lookAgain(ctx, often, seldom)
 		case <-time.After(wait):
+			wait = c.lookAgain(ctx, often, seldom)
 		}
-		if err := c.look(ctx); err != nil && ctx.Err() == nil {
-			c.c.Logger.Error("the cloud cannot be used", "cloud", c.c.Name, "error", err.Error())
-			wait = often
-			continue
-		}
-		wait = seldom
+	}
+}
+
+// lookAgain looks and says when to do so next.
+func (c *Cloud) lookAgain(ctx context.Context, often, seldom time.Duration) time.Duration {
+	err := c.look(ctx)
+	if err == nil || ctx.Err() != nil {
+		return seldom
+	}
+	c.c.Logger.Error("the cloud cannot be used", "cloud", c.c.Name, "error", err.Error())
+	return often
+}
+
+// Wake has Run look now, because somebody has asked for what is not known yet. Failed logins are not repeated faster for that.
+func (c *Cloud) Wake() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
 	}
 }
 

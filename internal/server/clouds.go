@@ -251,6 +251,19 @@ func (s *Server) runClouds(ctx context.Context) {
 	}
 }
 
+// cloudsAway reports whether there are clouds that could not be asked yet, and has them asked.
+func (s *Server) cloudsAway() bool {
+	if !s.clouds.now.Load().away {
+		return false
+	}
+	for _, c := range s.clouds.list {
+		if len(c.Places()) == 0 {
+			c.Wake()
+		}
+	}
+	return true
+}
+
 func (s *Server) closeClouds() {
 	for _, c := range s.clouds.list {
 		c.transport.CloseIdleConnections()
