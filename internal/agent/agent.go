@@ -72,7 +72,7 @@ func New(ctx context.Context, c Config) (*Agent, error) {
 	if _, err := a.token(ctx); err != nil {
 		return nil, err
 	}
-	if a.project().ID == "" {
+	if p, _ := a.subject(); p.ID == "" {
 		return nil, fmt.Errorf("%w: the cloud's token is for no project; set project_id (OS_PROJECT_ID)", serviceaccount.ErrConfig)
 	}
 	return a, nil
@@ -146,22 +146,26 @@ func equal(s string, secret serviceaccount.Secret) bool {
 	return subtle.ConstantTimeCompare([]byte(s), []byte(secret)) == 1
 }
 
-// A project is what the cloud's tokens are for.
-type project struct{ ID, Name string }
+// named is something with an id and a name.
+type named struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
 
-// project reads the newest token.
-func (a *Agent) project() project {
+// subject is what the newest token is for, and user whose it is.
+func (a *Agent) subject() (project, user named) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var v struct {
 		Token struct {
-			Project project `json:"project"`
+			Project named `json:"project"`
+			User    named `json:"user"`
 		} `json:"token"`
 	}
 	if n := len(a.issued); n > 0 {
 		_ = json.Unmarshal(a.issued[n-1].Body, &v) // it is JSON: a Token has been made of it
 	}
-	return v.Token.Project
+	return v.Token.Project, v.Token.User
 }
 
 // An apiError is a refusal in Keystone's shape.

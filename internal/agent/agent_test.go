@@ -112,6 +112,10 @@ func TestEachMethodGetsTheCloudsTokenAsItIs(t *testing.T) {
 			}
 		}
 	}
+	again := strings.Replace(w.body("password", ""), `"name":`+quote(w.cred.ID), `"id":"f8958c85c7b68b515bc425434c06fc3e17b0c498cae3daced502d66b2993e8d5"`, 1)
+	if status, _, body := w.do(t, "POST", "/v3/auth/tokens", again); status != 201 {
+		t.Errorf("keystoneclient's second login: %d %s", status, body)
+	}
 	if n := w.cloud.Count(recorded.Scope); n != 1 {
 		t.Errorf("%d logins", n)
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+
+	"github.com/stackgate/stackgate/internal/web"
 )
 
 // An authRequest is the body of POST /v3/auth/tokens, as far as we look at it.
@@ -32,13 +34,15 @@ type identity struct {
 	} `json:"token"`
 }
 
-// authenticate accepts the one-time credential, by any of three methods. The domain of the user does not matter.
+// authenticate accepts the one-time credential, by any of three methods. The domain of the user does not matter. The user's id may be that of
+// the cloud's user: keystoneclient, and so swift, takes it from the first token for its second login.
 func (a *Agent) authenticate(v identity) error {
 	c, ok := a.c.Credential, false
 	switch {
 	case slices.Equal(v.Methods, []string{"password"}):
 		user := v.Password.User
-		ok = (user.Name == c.ID || user.ID == c.ID) && equal(user.Password, c.Secret)
+		_, real := a.subject()
+		ok = (user.Name == c.ID || user.ID == c.ID || user.ID != "" && user.ID == real.ID) && equal(user.Password, c.Secret)
 	case slices.Equal(v.Methods, []string{"application_credential"}):
 		ok = v.ApplicationCredential.ID == c.ID && equal(v.ApplicationCredential.Secret, c.Secret)
 	case slices.Equal(v.Methods, []string{"token"}):
@@ -58,12 +62,12 @@ func (a *Agent) checkScope(scope json.RawMessage) error {
 		return nil
 	}
 	var v struct {
-		Project *project
+		Project *named `json:"project"`
 	}
-	if err := json.Unmarshal(scope, &v); err != nil || v.Project == nil {
+	if err := web.Decode(scope, &v, web.IgnoreUnknown); err != nil || v.Project == nil {
 		return refusal(http.StatusUnauthorized, "stackgate's agent logs in on one project only, and not on a domain, the system or a trust.")
 	}
-	p := a.project()
+	p, _ := a.subject()
 	if v.Project.ID != "" && v.Project.ID == p.ID || v.Project.ID == "" && v.Project.Name != "" && v.Project.Name == p.Name {
 		return nil
 	}

@@ -32,7 +32,8 @@ type variable struct{ name, value string }
 
 // variables are what tools read to log in at the Agent. OS_DOMAIN_NAME and OS_TENANT_ID are for gophercloud's and swift's older readers.
 func (a *Agent) variables(m Mode) []variable {
-	c, p := a.c.Credential, a.project()
+	c := a.c.Credential
+	p, _ := a.subject()
 	vars := []variable{{"OS_AUTH_URL", a.c.URL + "/v3"}, {"OS_IDENTITY_API_VERSION", "3"}}
 	switch m {
 	case AsPassword:

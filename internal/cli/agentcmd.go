@@ -2,6 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -23,7 +26,7 @@ func (a *app) agent() *cobra.Command {
 		Long: `Answer as an Identity service for tools that know passwords and application credentials only, as stackgate exec does, until stopped:
 a sidecar of a daemon, or of several tools. It needs no Stackgate server.
 
-It writes into --dir, readable by its user only:
+It writes into --dir, readable by its user only, and removes the first two when it ends:
   openrc            variables for a shell
   clouds.yaml       one entry, named as the cloud is
   credential.json   what it accepts, used again when it is started again
@@ -66,6 +69,9 @@ func (a *app) runAgent(ctx context.Context, o *agentOptions) error {
 	if err := agent.PrivateDir(o.dir); err != nil {
 		return err
 	}
+	if err := removeAgentFiles(o.dir); err != nil { // of one that was killed
+		return err
+	}
 	credential, err := agent.KeepCredential(filepath.Join(o.dir, "credential.json"))
 	if err != nil {
 		return err
@@ -86,7 +92,18 @@ func (a *app) runAgent(ctx context.Context, o *agentOptions) error {
 		return err
 	}
 	a.note("stackgate agent for %s on %s. Use it with:  . %s", conf.Name, o.url, filepath.Join(o.dir, "openrc"))
-	return g.Serve(ctx, listener)
+	return errors.Join(g.Serve(ctx, listener), removeAgentFiles(o.dir))
+}
+
+// removeAgentFiles removes what leads nowhere while no agent runs.
+func removeAgentFiles(dir string) error {
+	var errs []error
+	for _, name := range []string{"openrc", "clouds.yaml"} {
+		if err := os.Remove(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // writeAgentFiles writes openrc last: whoever waits for it finds the rest there.

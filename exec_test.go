@@ -1,0 +1,117 @@
+package stackgate
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+)
+
+// programVariable makes the test's binary another program: one on gophercloud, as Terraform is, that lists servers for so long.
+const programVariable = "STACKGATE_TEST_PROGRAM"
+
+// gophercloudProgram logs in as the environment says, once, and then leaves renewal to gophercloud.
+func gophercloudProgram(ctx context.Context) error {
+	span, err := time.ParseDuration(os.Getenv(programVariable))
+	if err != nil {
+		return err
+	}
+	o, err := openstack.AuthOptionsFromEnv()
+	if token := os.Getenv("OS_TOKEN"); token != "" { // what AuthOptionsFromEnv does not know, and Terraform does
+		o, err = gophercloud.AuthOptions{IdentityEndpoint: os.Getenv("OS_AUTH_URL"), TokenID: token, TenantID: os.Getenv("OS_PROJECT_ID")}, nil
+		o.Scope = &gophercloud.AuthScope{ProjectID: o.TenantID}
+	}
+	if err != nil {
+		return err
+	}
+	o.AllowReauth = true
+	pc, err := openstack.AuthenticatedClient(ctx, o)
+	if err != nil {
+		return err
+	}
+	compute, err := openstack.NewComputeV2(pc, gophercloud.EndpointOpts{Region: os.Getenv("OS_REGION_NAME")})
+	if err != nil {
+		return err
+	}
+	first, list := pc.Token(), 0
+	for start := time.Now(); time.Since(start) < span; time.Sleep(200 * time.Millisecond) {
+		if _, err := servers.List(compute, nil).AllPages(ctx); err != nil {
+			return fmt.Errorf("after %v: %w", time.Since(start).Round(time.Millisecond), err)
+		}
+		list++
+	}
+	fmt.Println("listed", list > 0, "with another token at the end:", pc.Token() != first)
+	return nil
+}
+
+// execScript runs a command through exec in a mode, with a runtime directory of its own.
+const execScript = `export XDG_RUNTIME_DIR="$PWD/run"; mkdir -p run; chmod 700 run; set -eu; as=$1; shift; exec stackgate exec --as "$as" -- "$@"`
+
+// TestToolsThroughExec runs tools in every mode, with tokens that live for six seconds, over their ends.
+func TestToolsThroughExec(t *testing.T) {
+	d := startDev(t, t.TempDir(), "--token-life", "6s")
+	d.automator("all", "administrator")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(d.dir, "file"), "content\n")
+	through := func(t *testing.T, mode string, args ...string) string {
+		t.Helper()
+		return d.ok("all", execScript, append([]string{mode}, args...)...)
+	}
+	for _, mode := range []string{"application-credential", "password", "token"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Setenv(programVariable, "8s")
+			if out := through(t, mode, self); out != "listed true with another token at the end: true\n" {
+				t.Errorf("gophercloud: %s", out)
+			}
+			t.Setenv(programVariable, "")
+			eachClient(t, func(t *testing.T, c client) {
+				if out := through(t, mode, c.openstack, "server", "list", "-f", "value", "-c", "Name"); out != "name_vm\n" {
+					t.Errorf("server list: %s", out)
+				}
+				if out := through(t, mode, c.openstack, "volume", "list", "-f", "value"); strings.Contains(out, "rror") {
+					t.Errorf("volume list: %s", out)
+				}
+			})
+		})
+	}
+}
+
+// TestSwiftThroughExec is the swift command, which takes the first region of the catalog with an application credential, and the right one with a
+// password.
+func TestSwiftThroughExec(t *testing.T) {
+	if _, err := exec.LookPath("swift"); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("swift is not installed: apt-get install python3-swiftclient")
+	}
+	d := startDev(t, t.TempDir(), "--token-life", "6s")
+	d.automator("all", "objectstoreOperator")
+	write(t, filepath.Join(d.dir, "file"), "content\n")
+	for _, mode := range []string{"application-credential", "password"} {
+		d.ok("all", execScript, mode, "sh", "-euc", `swift post box; swift upload box file; rm -f down; swift download box file -o down; cmp file down; swift delete box`)
+	}
+}
+
+// TestExecLeavesNothingBehind: with an openrc of exec's own command, after it has ended, nobody gets in.
+func TestExecLeavesNothingBehind(t *testing.T) {
+	d := startDev(t, t.TempDir())
+	d.automator("all", "infrastructureSupervisor")
+	env := d.ok("all", execScript, "password", "sh", "-c", "env | grep ^OS_ | sed 's/^/export /'")
+	write(t, filepath.Join(d.dir, "after"), env)
+	out, err := d.sh("after", `curl -sS -o /dev/null "$OS_AUTH_URL"`)
+	if err == nil || strings.Contains(env, "sgs_") {
+		t.Errorf("%s\n%s", env, out)
+	}
+}
