@@ -14,7 +14,7 @@ func TestToolsPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	script := "set -e\nagent=; trap 'kill $agent' EXIT\nexport XDG_RUNTIME_DIR=$PWD/run; mkdir -p run; chmod 700 run\n"
+	script := "set -e\nagent=; trap 'kill $agent 2>/dev/null || :' EXIT\nexport XDG_RUNTIME_DIR=$PWD/run; mkdir -p run; chmod 700 run\n"
 	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(page), -1)
 	for _, b := range blocks {
 		for line := range strings.Lines(b[1]) {
