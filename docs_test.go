@@ -16,7 +16,7 @@ func TestSecurityNamesTests(t *testing.T) {
 		t.Fatal(err)
 	}
 	var code strings.Builder
-	for _, glob := range []string{"*_test.go", "internal/*/*_test.go", "internal/sandbox/*/*_test.go"} {
+	for _, glob := range []string{"*_test.go", "internal/*/*_test.go", "internal/sandbox/*/*_test.go", "serviceaccount/*_test.go"} {
 		files, err := filepath.Glob(glob)
 		if err != nil {
 			t.Fatal(err)

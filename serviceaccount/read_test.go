@@ -223,3 +223,26 @@ func FuzzClouds(f *testing.F) {
 		}
 	})
 }
+
+// TestM4_OnlyATruthTurnsVerificationOff: a text that means nothing, or no, does not.
+func TestM4_OnlyATruthTurnsVerificationOff(t *testing.T) {
+	for text, off := range map[string]bool{
+		"insecure: true": true, "insecure: 'True'": true, "insecure: yes": true, "verify: false": true, "verify: 'False'": true, "verify: no": true,
+		"insecure: false": false, "insecure: 'false'": false, "insecure: 'False'": false, "insecure: ''": false, "insecure: maybe": false, "insecure: [true]": false,
+		"insecure: ~": false, "verify: true": false, "verify: ''": false, "verify: maybe": false, "verify: ~": false, "verify: [false]": false, "cacert: ''": false,
+	} {
+		home(t)
+		write(t, "clouds.yaml", "clouds:\n  x: {"+text+", auth_type: token, auth: {auth_url: https://a, token: t}}\n")
+		if c, err := serviceaccount.FromCloud("x"); err != nil || c.Insecure != off {
+			t.Errorf("%s: %v %v", text, c.Insecure, err)
+		}
+	}
+	home(t)
+	t.Setenv("OS_AUTH_TYPE", "token")
+	t.Setenv("OS_AUTH_URL", "https://a")
+	t.Setenv("OS_TOKEN", "t")
+	t.Setenv("OS_INSECURE", "false")
+	if c, err := serviceaccount.FromEnv(); err != nil || c.Insecure {
+		t.Error(c.Insecure, err)
+	}
+}

@@ -2,8 +2,10 @@ package serviceaccount_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -41,6 +43,28 @@ func TestStackgate(t *testing.T) {
 		"a token of Keystone's": func(c *serviceaccount.Config) {
 			c.AuthType, c.Token = serviceaccount.KeystoneToken, token(t, l).ID
 		},
+		"a password": func(c *serviceaccount.Config) {
+			c.AuthType, c.Username, c.Password, c.UserDomainName = serviceaccount.Password, c.ClientID, c.ClientSecret, "ovhcloud-emea"
+		},
+		"a password from a file": func(c *serviceaccount.Config) {
+			c.AuthType, c.Username, c.UserDomainName = "password", c.ClientID, "ovhcloud-emea"
+			c.SecretFile = filepath.Join(t.TempDir(), "password")
+			write(t, c.SecretFile, string(c.ClientSecret))
+		},
+		"an application credential": func(c *serviceaccount.Config) {
+			c.AuthType, c.ApplicationCredentialSecret = serviceaccount.ApplicationCredential, c.ClientSecret
+			c.ApplicationCredentialID, c.ProjectID = c.ClientID+"@"+c.ProjectID, ""
+		},
+		"a token of the role-adapter's": func(c *serviceaccount.Config) {
+			var tokens struct {
+				ID string `json:"id_token"`
+			}
+			if err := json.Unmarshal([]byte(s.Tokens(account).Body), &tokens); err != nil {
+				t.Fatal(err)
+			}
+			c.AuthType, c.AccessToken = serviceaccount.OIDCAccessToken, serviceaccount.Secret(tokens.ID)
+		},
+		"a project by name": func(c *serviceaccount.Config) { c.ProjectID, c.ProjectName, c.ProjectDomainID = "", "guide", "default" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := base
