@@ -203,6 +203,9 @@ func (a *app) project() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if id == "" && c.Flags().Changed("id") {
+				return usagef("--id is empty: what should have given the id did not")
+			}
 			return a.withRegistry(c.Context(), func(r *registry.Registry, caller iam.Caller) error {
 				caller.Account = owner
 				made, err := r.CreateProject(c.Context(), caller, iam.Project{ID: iam.ProjectID(id), Owner: owner, Name: args[0], Description: description})
