@@ -236,10 +236,18 @@ func removal(t Trust, s *state) *Plan {
 	if s.domain != nil && t.made(s.domain.Description) {
 		p.add(Note, "domain", t.Provider, "stays, with the users it has: delete it yourself if nothing else is in it", nil)
 	}
-	for _, name := range roleNames() {
-		if r, ok := s.roles[name]; ok && strings.HasPrefix(r.Description, "Made by Stackgate for ") {
-			p.add(Note, "role", name, "stays: others may have been given it by now", nil)
-		}
+	if n := s.madeRoles(); n > 0 {
+		p.add(Note, "role", fmt.Sprintf("(%d)", n), "stay: others may have been given them by now", nil)
 	}
 	return p
+}
+
+// madeRoles counts the roles that a Stackgate made.
+func (s *state) madeRoles() (n int) {
+	for _, name := range roleNames() {
+		if strings.HasPrefix(s.roles[name].Description, "Made by Stackgate for ") {
+			n++
+		}
+	}
+	return n
 }
