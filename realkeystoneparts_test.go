@@ -223,7 +223,7 @@ func testGuards(s *trusting, guide, _ string) {
 func (s *trusting) spoof(project string) {
 	s.t.Helper()
 	iss := s.url + "/role-adapter/urn:v1:eu:resource:publicCloudProject:pci"
-	headers := []string{"OIDC-sub: x", "OIDC-iss: " + iss, "OIDC-aud: " + s.keystone.URL, "OIDC-groups: " + project + ":administrator",
+	headers := []string{"OIDC-sub: x", "OIDC-iss: " + iss, "OIDC-aud: " + s.keystone.URL, "OIDC-provider: ovhcloud-emea", "OIDC-groups: " + project + ":administrator",
 		"OIDC_iss: " + iss, "OIDC_sub: x", "OIDC_aud: " + s.keystone.URL, "REMOTE_USER: x", "Remote-User: x", "X-Remote-User: x", "Auth-Type: oauth20"}
 	const auth = "OS-FEDERATION/identity_providers/ovhcloud-emea/protocols/openid/auth"
 	for _, path := range []string{"/" + auth, "//" + auth, "/" + strings.ReplaceAll(auth, "/", "//"), "/" + auth + "/", "/./" + auth, "/" + auth + "?x",

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -162,10 +163,16 @@ func (c *Config) check() error {
 			return fmt.Errorf("identity_providers: the keystone of %s must be its public address as clients give it in OS_AUTH_URL, "+
 				"such as https://keystone.example:5000/v3", p.Name)
 		}
+		if p.Keystone != "" && !nameInKeystone.MatchString(p.Name) {
+			return fmt.Errorf("identity_providers: a Keystone takes %q for no identity provider: up to 64 of letters, digits, dot, dash and underscore", p.Name)
+		}
 	}
 	_, err = c.proxies()
 	return errors.Join(err, c.Decisions.check(), c.checkClouds())
 }
+
+// nameInKeystone is what is good for the id of an identity provider, a remote id and the name of a domain.
+var nameInKeystone = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // identityAddress reports whether s can be an OS_AUTH_URL that two programs compare letter by letter: Apache hands on the audiences of a
 // token with a semicolon between them.

@@ -35,6 +35,6 @@ func document(issuer string) ([]byte, error) {
 		SigningAlgorithms:     []string{keys.ES256, keys.RS256},
 		AuthMethods:           []string{"client_secret_basic", "client_secret_post"},
 		Scopes:                []string{"openid", "profile", "email", scopeAllProjects},
-		Claims:                []string{"iss", "sub", "aud", "azp", "exp", "iat", "nbf", "jti", "secret_id", "groups"},
+		Claims:                []string{"iss", "sub", "aud", "azp", "exp", "iat", "nbf", "jti", "secret_id", "groups", "provider"},
 	})
 }

@@ -37,11 +37,17 @@ type Config struct {
 	Now              func() time.Time
 
 	// Keystones are operators' own, by the partition whose id_tokens are for it and, so, not for our Identity API.
-	Keystones map[urn.Partition]string
+	Keystones map[urn.Partition]Keystone
 
 	IDTokenLife         time.Duration // 0: 10 minutes
 	AccessTokenLife     time.Duration // of the role-adapter's access tokens; 0: 10 minutes
 	ManagementTokenLife time.Duration // 0: 1 hour
+}
+
+// A Keystone is an operator's own, as the id_tokens for it name it.
+type Keystone struct {
+	Audience string // its address, for aud
+	Provider string // what it calls us, for the claim provider: Keystone 29 takes no remote id as long as an iss of ours
 }
 
 // A Server answers everything under /role-adapter/ and /auth/oauth2/token. Mount it where nothing cleans or redirects paths.
@@ -89,8 +95,8 @@ func New(c Config) (*Server, error) {
 
 // audience gives the one Identity API that a partition's id_tokens are for.
 func (s *Server) audience(p urn.Partition) string {
-	if keystone := s.c.Keystones[p]; keystone != "" {
-		return keystone
+	if keystone, ok := s.c.Keystones[p]; ok {
+		return keystone.Audience
 	}
 	return s.c.IdentityAudience
 }

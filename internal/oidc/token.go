@@ -171,7 +171,8 @@ type claims struct {
 	NotBefore  int64    `json:"nbf"`
 	ID         string   `json:"jti"`
 	SecretID   string   `json:"secret_id"`
-	Groups     []string `json:"groups"` // for an operator's own Keystone; ours never believes them
+	Groups     []string `json:"groups"`            // for an operator's own Keystone; ours never believes them
+	Provider   string   `json:"provider,omitzero"` // as that Keystone calls us
 }
 
 func (s *Server) idToken(r *http.Request, login registry.Login, t iam.Token, scopes []string) (string, error) {
@@ -185,6 +186,7 @@ func (s *Server) idToken(r *http.Request, login registry.Login, t iam.Token, sco
 		Audience: []string{string(account.ID), s.audience(account.Owner.Partition)}, Authorized: string(account.ID),
 		Expires: t.IssuedAt.Add(s.c.IDTokenLife).Unix(), IssuedAt: t.IssuedAt.Unix(), NotBefore: t.IssuedAt.Unix(),
 		ID: base64.RawURLEncoding.EncodeToString(t.AuditID[:]), SecretID: login.SecretID, Groups: groups,
+		Provider: s.c.Keystones[account.Owner.Partition].Provider,
 	}
 	body, err := json.Marshal(c, json.FormatNilSliceAsNull(false))
 	if err == nil && signedSize(body) > maxIDToken {

@@ -65,7 +65,9 @@ func TestO18_TheAudienceNamesClientAndService(t *testing.T) {
 // TestO18_AnOperatorsKeystoneIsTheAudienceInsteadOfOurs: one of the two, never both, and only for that partition.
 func TestO18_AnOperatorsKeystoneIsTheAudienceInsteadOfOurs(t *testing.T) {
 	const keystone = "https://keystone.example:5000/v3"
-	w := newWorld(t, func(c *oidc.Config) { c.Keystones = map[urn.Partition]string{urn.EU: keystone} })
+	w := newWorld(t, func(c *oidc.Config) {
+		c.Keystones = map[urn.Partition]oidc.Keystone{urn.EU: {Audience: keystone, Provider: "ours"}}
+	})
 	for _, owner := range []urn.Account{european, canadian} {
 		c, want := w.account(owner), w.url+"/v3"
 		if owner == european {
@@ -74,6 +76,9 @@ func TestO18_AnOperatorsKeystoneIsTheAudienceInsteadOfOurs(t *testing.T) {
 		claims := w.claims(w.basic(pciCA+"/token", string(c.ID), c.secret, grant).json.IDToken)
 		if got, ok := claims["aud"].([]any); !ok || len(got) != 2 || got[0] != string(c.ID) || got[1] != want {
 			t.Errorf("%s: aud %v", owner.Partition, claims["aud"])
+		}
+		if got, ok := claims["provider"]; ok != (owner == european) || ok && got != "ours" {
+			t.Errorf("%s: provider %v", owner.Partition, got)
 		}
 	}
 }

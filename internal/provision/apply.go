@@ -9,8 +9,9 @@ import (
 	"github.com/stackgate/stackgate/internal/iam"
 )
 
-// issuerVariable is what Apache puts the claim iss into.
-const issuerVariable = "OIDC-iss"
+// providerVariable is what Apache puts the claim provider into. Keystone compares it with the remote ids of the identity provider, which
+// could as well be issuers, but that Keystone 29 takes 64 characters at most.
+const providerVariable = "OIDC-provider"
 
 // A step makes one change.
 type step func(ctx context.Context, w wire, known *ids) error
@@ -79,14 +80,14 @@ func createDomain(t Trust) step {
 
 func createProvider(t Trust) step {
 	return func(ctx context.Context, w wire, known *ids) error {
-		body := map[string]any{"domain_id": known.domain, "description": t.mark(), "enabled": true, "remote_ids": []string{t.Issuer}}
+		body := map[string]any{"domain_id": known.domain, "description": t.mark(), "enabled": true, "remote_ids": []string{t.Provider}}
 		return w.send(ctx, http.MethodPut, "identity_provider", body, nil, "OS-FEDERATION", "identity_providers", t.Provider)
 	}
 }
 
 func updateProvider(t Trust) step {
 	return func(ctx context.Context, w wire, _ *ids) error {
-		body := map[string]any{"remote_ids": []string{t.Issuer}}
+		body := map[string]any{"remote_ids": []string{t.Provider}}
 		return w.send(ctx, http.MethodPatch, "identity_provider", body, nil, "OS-FEDERATION", "identity_providers", t.Provider)
 	}
 }
@@ -99,7 +100,7 @@ func putMapping(t Trust, method string) step {
 
 func putProtocol(t Trust, method string) step {
 	return func(ctx context.Context, w wire, _ *ids) error {
-		body := map[string]any{"mapping_id": t.Provider, "remote_id_attribute": issuerVariable}
+		body := map[string]any{"mapping_id": t.Provider, "remote_id_attribute": providerVariable}
 		return w.send(ctx, method, "protocol", body, nil, "OS-FEDERATION", "identity_providers", t.Provider, "protocols", Protocol)
 	}
 }

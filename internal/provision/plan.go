@@ -79,16 +79,16 @@ func (p *Plan) planProvider(t Trust, s *state) {
 	const kind = "identity provider"
 	have := s.provider
 	switch {
-	case s.issuedBy != "":
-		p.add(Conflict, kind, s.issuedBy, "has our issuer among its remote ids, which only one can have", nil)
+	case s.namesake != "":
+		p.add(Conflict, kind, s.namesake, "has "+t.Provider+" among its remote ids, which only one can have", nil)
 	case have == nil:
-		p.add(Create, kind, t.Provider, "remote id "+t.Issuer, createProvider(t))
+		p.add(Create, kind, t.Provider, "for "+t.Issuer, createProvider(t))
 	case s.domain == nil || have.DomainID != s.domain.ID:
 		p.add(Conflict, kind, t.Provider, "has another domain than "+t.Provider+", which cannot be changed: delete it, or give ours another name", nil)
-	case !slices.Equal(have.RemoteIDs, []string{t.Issuer}) && !t.made(have.Description):
-		p.add(Conflict, kind, t.Provider, t.stranger(have.Description)+", and its remote ids are not just "+t.Issuer, nil)
-	case !slices.Equal(have.RemoteIDs, []string{t.Issuer}):
-		p.add(Update, kind, t.Provider, "remote id "+t.Issuer, updateProvider(t))
+	case !slices.Equal(have.RemoteIDs, []string{t.Provider}) && !t.made(have.Description):
+		p.add(Conflict, kind, t.Provider, t.stranger(have.Description)+", and its remote ids are not just "+t.Provider, nil)
+	case !slices.Equal(have.RemoteIDs, []string{t.Provider}):
+		p.add(Update, kind, t.Provider, "remote id "+t.Provider, updateProvider(t))
 	}
 	if have != nil && !have.Enabled {
 		p.add(Note, kind, t.Provider, "is disabled, and so is every login; that stays as it is", nil)
@@ -136,7 +136,7 @@ func (p *Plan) planProtocol(t Trust, s *state) {
 	switch {
 	case have == nil:
 		p.add(Create, "protocol", Protocol, "of "+t.Provider+", with its mapping", putProtocol(t, "PUT"))
-	case have.Mapping == t.Provider && (have.Attribute == nil || *have.Attribute == issuerVariable):
+	case have.Mapping == t.Provider && (have.Attribute == nil || *have.Attribute == providerVariable):
 	case s.provider == nil || !t.made(s.provider.Description):
 		p.add(Conflict, "protocol", Protocol, fmt.Sprintf("of %s has the mapping %s, and Stackgate did not make the identity provider", t.Provider, have.Mapping), nil)
 	default:

@@ -18,10 +18,10 @@ var (
 
 // satisfied is a Keystone that has all that is needed, made by us.
 func satisfied() *state {
-	attribute := issuerVariable
+	attribute := providerVariable
 	s := &state{
 		domain:   &domain{ID: "d", Name: trust.Provider, Description: trust.mark(), Enabled: true},
-		provider: &identityProvider{trust.Provider, trust.mark(), "d", true, []string{trust.Issuer}},
+		provider: &identityProvider{trust.Provider, trust.mark(), "d", true, []string{trust.Provider}},
 		mapping:  &mapping{trust.Provider, plain(trust.rules())},
 		protocol: &protocol{Protocol, trust.Provider, &attribute},
 		roles:    map[string]role{}, implied: map[string][]string{}, groups: map[string]group{}, granted: map[grant]bool{}, roleNames: map[string]string{},
@@ -100,21 +100,21 @@ func TestEachDifferenceIsOneChange(t *testing.T) {
 		"the provider is another Stackgate's": {func(s *state) {
 			s.provider.Description, s.provider.RemoteIDs = "Made by Stackgate for https://other", []string{"https://other"}
 		}, "conflict identity provider ovhcloud-emea another Stackgate made it, for https://other"},
-		"the provider has another domain":       {func(s *state) { s.provider.DomainID = "e" }, "conflict identity provider ovhcloud-emea has another domain"},
-		"another provider has our issuer":       {func(s *state) { s.issuedBy = "google" }, "conflict identity provider google"},
-		"the mapping is for another audience":   {func(s *state) { s.mapping.Rules = plain(Trust{trust.Provider, trust.Issuer, "x"}.rules()) }, "update mapping ovhcloud-emea"},
-		"the mapping is another issuer's":       {func(s *state) { s.mapping.Rules = plain(Trust{trust.Provider, "x", trust.Audience}.rules()) }, "conflict mapping ovhcloud-emea"},
-		"a rule of another was added":           {func(s *state) { s.mapping.Rules = append(s.mapping.Rules.([]any), map[string]any{}) }, "conflict mapping ovhcloud-emea"},
-		"the mapping has no rules":              {func(s *state) { s.mapping.Rules = []any{} }, "conflict mapping ovhcloud-emea"},
-		"the mapping is gone":                   {func(s *state) { s.mapping = nil }, "create mapping ovhcloud-emea"},
-		"the protocol has another mapping":      {func(s *state) { s.protocol.Mapping = "x" }, "update protocol openid"},
-		"the protocol of another's provider":    {func(s *state) { s.protocol.Mapping, s.provider.Description = "x", foreign }, "conflict protocol openid"},
-		"the protocol reads the issuer as told": {func(s *state) { s.protocol.Attribute = nil }, ""},
-		"the protocol is gone":                  {func(s *state) { s.protocol = nil }, "create protocol openid"},
-		"the project is not there":              {func(s *state) { s.projects[one.ID] = nil }, "note project " + string(one.ID) + " one is not in the Keystone"},
-		"the project is disabled":               {func(s *state) { s.projects[one.ID].Enabled = false }, "note project " + string(one.ID) + " one is disabled"},
-		"a group is missing":                    {func(s *state) { delete(s.groups, volumes) }, "create group " + volumes + " with volume_manage volume_snapshot_manage volume_read"},
-		"a group lacks a role":                  {func(s *state) { delete(s.granted, grant{one.ID, "id-" + volumes, "id-volume_manage"}) }, "grant group " + volumes + " volume_manage"},
+		"the provider has another domain":     {func(s *state) { s.provider.DomainID = "e" }, "conflict identity provider ovhcloud-emea has another domain"},
+		"another provider has our name":       {func(s *state) { s.namesake = "google" }, "conflict identity provider google"},
+		"the mapping is for another audience": {func(s *state) { s.mapping.Rules = plain(Trust{trust.Provider, trust.Issuer, "x"}.rules()) }, "update mapping ovhcloud-emea"},
+		"the mapping is another issuer's":     {func(s *state) { s.mapping.Rules = plain(Trust{trust.Provider, "x", trust.Audience}.rules()) }, "conflict mapping ovhcloud-emea"},
+		"a rule of another was added":         {func(s *state) { s.mapping.Rules = append(s.mapping.Rules.([]any), map[string]any{}) }, "conflict mapping ovhcloud-emea"},
+		"the mapping has no rules":            {func(s *state) { s.mapping.Rules = []any{} }, "conflict mapping ovhcloud-emea"},
+		"the mapping is gone":                 {func(s *state) { s.mapping = nil }, "create mapping ovhcloud-emea"},
+		"the protocol has another mapping":    {func(s *state) { s.protocol.Mapping = "x" }, "update protocol openid"},
+		"the protocol of another's provider":  {func(s *state) { s.protocol.Mapping, s.provider.Description = "x", foreign }, "conflict protocol openid"},
+		"the protocol reads the name as told": {func(s *state) { s.protocol.Attribute = nil }, ""},
+		"the protocol is gone":                {func(s *state) { s.protocol = nil }, "create protocol openid"},
+		"the project is not there":            {func(s *state) { s.projects[one.ID] = nil }, "note project " + string(one.ID) + " one is not in the Keystone"},
+		"the project is disabled":             {func(s *state) { s.projects[one.ID].Enabled = false }, "note project " + string(one.ID) + " one is disabled"},
+		"a group is missing":                  {func(s *state) { delete(s.groups, volumes) }, "create group " + volumes + " with volume_manage volume_snapshot_manage volume_read"},
+		"a group lacks a role":                {func(s *state) { delete(s.granted, grant{one.ID, "id-" + volumes, "id-volume_manage"}) }, "grant group " + volumes + " volume_manage"},
 		"a group of another lacks a role": {func(s *state) {
 			s.groups[volumes] = group{"id-" + volumes, volumes, foreign}
 			delete(s.granted, grant{one.ID, "id-" + volumes, "id-volume_manage"})
@@ -147,7 +147,7 @@ func TestEachDifferenceIsOneChange(t *testing.T) {
 // TestConflictsKeepAPlanFromBeingApplied needs no Keystone: nothing is sent to any.
 func TestConflictsKeepAPlanFromBeingApplied(t *testing.T) {
 	s := satisfied()
-	s.issuedBy, s.mapping = "google", nil
+	s.namesake, s.mapping = "google", nil
 	p := compare(trust, projects, s)
 	if p.Pending() != 1 || len(p.Conflicts()) != 1 {
 		t.Fatal(changes(p))

@@ -49,9 +49,9 @@ func (t Trust) KeystoneConf() string {
 [auth]
 methods = external,password,token,oauth1,mapped,application_credential,` + Protocol + `
 
-# Which variable names the issuer. Only Apache can set one of this name; a client cannot, as it could HTTP_OIDC_ISS.
-[` + Protocol + `]
-remote_id_attribute = OIDC-iss
+# Only where the protocol is made by hand: which variable has the remote id. (apply says it at the protocol, so that others' stay as they are.)
+# [` + Protocol + `]
+# remote_id_attribute = ` + providerVariable + `
 `
 }
 

@@ -15,7 +15,7 @@ type state struct {
 	roles     map[string]role
 	implied   map[string][]string // by role, the names of those it brings along
 	provider  *identityProvider
-	issuedBy  string // id of another identity provider that has our issuer
+	namesake  string // id of another identity provider that has our remote id
 	mapping   *mapping
 	protocol  *protocol
 	groups    map[string]group // of the domain, by name
@@ -92,8 +92,8 @@ func (k *Keystone) readFederation(ctx context.Context, s *state) error {
 	for _, p := range providers {
 		if p.ID == k.trust.Provider {
 			s.provider = &p
-		} else if slices.Contains(p.RemoteIDs, k.trust.Issuer) {
-			s.issuedBy = p.ID
+		} else if slices.Contains(p.RemoteIDs, k.trust.Provider) {
+			s.namesake = p.ID
 		}
 	}
 	m, found, err := read[mapping](ctx, k.wire, "mapping", nil, "OS-FEDERATION", "mappings", k.trust.Provider)

@@ -156,9 +156,12 @@ func (s *Server) openData(ctx context.Context) (err error) {
 func (s *Server) openFaces(context.Context) (err error) {
 	var partitions []urn.Partition
 	var providers []keystone.Provider
-	keystones := map[urn.Partition]string{}
+	keystones := map[urn.Partition]oidc.Keystone{}
 	for _, p := range s.c.Providers {
-		partitions, keystones[p.Partition] = append(partitions, p.Partition), p.Keystone
+		partitions = append(partitions, p.Partition)
+		if p.Keystone != "" {
+			keystones[p.Partition] = oidc.Keystone{Audience: p.Keystone, Provider: p.Name}
+		}
 		providers = append(providers, keystone.Provider{Name: p.Name, Partition: p.Partition, Issuer: oidc.Issuer(s.c.PublicURL, p.Partition)})
 	}
 	audience := s.c.PublicURL + "/v3"
