@@ -197,4 +197,41 @@ func (s *trusting) request(method, address, body string, header ...string) answe
 	return a
 }
 
+// tokens asks the role-adapter that an openrc names.
+func (s *trusting) tokens(openrc, scope string) (out map[string]any) {
+	s.t.Helper()
+	text := s.ok(openrc, `curl -fsS --cacert `+s.authority+` -u "$OS_CLIENT_ID:$OS_CLIENT_SECRET" -d grant_type=client_credentials -d scope="openid `+scope+
+		`" "${OS_DISCOVERY_ENDPOINT%/.well-known/*}/token"`)
+	if err := json.Unmarshal([]byte(text), &out); err != nil {
+		s.t.Fatal(err)
+	}
+	return out
+}
+
+func (s *trusting) idToken(openrc, scope string) string {
+	return s.tokens(openrc, scope)["id_token"].(string)
+}
+
+// federate is the third request of a login.
+func (s *trusting) federate(provider, bearer string) answer {
+	s.t.Helper()
+	return s.post(s.keystone.URL+"/OS-FEDERATION/identity_providers/"+provider+"/protocols/openid/auth", "", "Authorization: Bearer "+bearer)
+}
+
+// federated gives the unscoped token.
+func (s *trusting) federated(bearer string) string {
+	s.t.Helper()
+	a := s.federate("ovhcloud-emea", bearer)
+	if a.status != http.StatusCreated {
+		s.t.Fatalf("federated login: %d %v", a.status, a.body)
+	}
+	return a.header.Get("X-Subject-Token")
+}
+
+// scope is the fourth.
+func (s *trusting) scope(token, project string) answer {
+	s.t.Helper()
+	return s.post(s.keystone.URL+"/auth/tokens", fmt.Sprintf(`{"auth":{"identity":{"methods":["token"],"token":{"id":%q}},"scope":{"project":{"id":%q}}}}`, token, project))
+}
+
 func matches(pattern, text string) bool { return regexp.MustCompile(pattern).MatchString(text) }
