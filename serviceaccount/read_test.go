@@ -104,7 +104,8 @@ OS_REGION_NAME=GRA1
 	}
 }
 
-// TestEntriesAreReadAsOpenstacksdkDoes: each result is what openstacksdk 4 makes of the same entry.
+// TestEntriesAreReadAsOpenstacksdkDoes: each result is what openstacksdk 4.22 makes of the same entry, but that it takes a project id of digits for
+// a number, and an octal one at that.
 func TestEntriesAreReadAsOpenstacksdkDoes(t *testing.T) {
 	cases := map[string]struct{ entry, want string }{
 		"the scope by its new name": {"auth_type: v3oidcclientcredentials, auth: {openid_scope: a b, %oidc}", "scope=a b"},

@@ -51,8 +51,10 @@ func (a *Agent) variables(m Mode) []variable {
 	if i := strings.TrimSuffix(a.cloud.Interface, "URL"); i != "" && i != "public" {
 		vars = append(vars, variable{"OS_INTERFACE", i}, variable{"OS_ENDPOINT_TYPE", i + "URL"})
 	}
-	if a.cloud.CACert != "" {
-		vars = append(vars, variable{"OS_CACERT", a.cloud.CACert})
+	for _, v := range []variable{{"OS_CACERT", a.cloud.CACert}, {"OS_CERT", a.cloud.ClientCert}, {"OS_KEY", a.cloud.ClientKey}} {
+		if v.value != "" {
+			vars = append(vars, v)
+		}
 	}
 	if a.cloud.Insecure {
 		vars = append(vars, variable{"OS_INSECURE", "true"})
@@ -86,12 +88,12 @@ func (a *Agent) Environment(base []string, m Mode) []string {
 	return append(env, "NO_PROXY="+noProxy, "no_proxy="+noProxy)
 }
 
-// strange says whether a variable belongs to another login: all of OpenStack's, those of the older swift client, and our own administrator's.
+// strange says whether a variable belongs to another login: all of OpenStack's, those of the older swift client, and what Stackgate's own commands read.
 func strange(name string) bool {
 	if strings.HasPrefix(name, "OS_") {
 		return !strings.HasSuffix(name, "_API_VERSION")
 	}
-	return slices.Contains([]string{"ST_AUTH", "ST_USER", "ST_KEY", "ST_AUTH_VERSION", "STACKGATE_CLIENT_ID", "STACKGATE_CLIENT_SECRET"}, name)
+	return slices.Contains([]string{"ST_AUTH", "ST_USER", "ST_KEY", "ST_AUTH_VERSION", "STACKGATE_CLIENT_ID", "STACKGATE_CLIENT_SECRET", "STACKGATE_MASTER_KEY"}, name)
 }
 
 // OpenRC is a file for a shell that sets the same variables.
@@ -111,7 +113,8 @@ func (a *Agent) CloudsYAML(name string) string {
 	q := func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 	var b strings.Builder
 	_, _ = fmt.Fprintf(&b, "clouds:\n  %s:\n    auth_type: v3applicationcredential\n", q(name))
-	for _, v := range []variable{{"region_name", a.cloud.Region}, {"interface", a.cloud.Interface}, {"cacert", a.cloud.CACert}} {
+	for _, v := range []variable{{"region_name", a.cloud.Region}, {"interface", a.cloud.Interface}, {"cacert", a.cloud.CACert},
+		{"cert", a.cloud.ClientCert}, {"key", a.cloud.ClientKey}} {
 		if v.value != "" {
 			_, _ = fmt.Fprintf(&b, "    %s: %s\n", v.name, q(v.value))
 		}
