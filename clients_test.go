@@ -54,6 +54,7 @@ type dev struct {
 	dir  string
 	url  string
 	bin  string
+	log  func() string // what it has printed so far
 	stop func()
 }
 
@@ -68,6 +69,7 @@ func startDev(t *testing.T, dir string, flags ...string) *dev {
 	c := exec.Command(bin, append([]string{"dev", "--dir", dir, "--listen", "127.0.0.1:0"}, flags...)...)
 	log := &greeting{said: make(chan string, 1)}
 	c.Stderr, c.Stdout = log, log
+	d.log = log.all
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -163,28 +165,33 @@ type client struct {
 	python    string
 }
 
-// newestClient installs the newest openstack client and SDK from PyPI into a virtual environment, kept for later runs of the tests.
+// newestClient is the newest openstack client and SDK from PyPI.
 var newestClient = sync.OnceValues(func() (client, error) {
+	bin, err := venv("venv", "python-openstackclient", "openstacksdk")
+	return client{"newest from PyPI", filepath.Join(bin, "openstack"), filepath.Join(bin, "python")}, err
+})
+
+// venv installs packages from PyPI into a virtual environment, kept for later runs of the tests, and gives the folder of its programs.
+func venv(name string, packages ...string) (bin string, err error) {
 	cache, err := os.UserCacheDir()
 	if err != nil { // no HOME
 		cache = os.TempDir()
 	}
-	venv := filepath.Join(cache, "stackgate-test", "venv")
-	c := client{"newest from PyPI", filepath.Join(venv, "bin", "openstack"), filepath.Join(venv, "bin", "python")}
-	done := filepath.Join(venv, "installed")
-	if _, err := os.Stat(done); err == nil {
-		return c, nil
+	dir := filepath.Join(cache, "stackgate-test", name)
+	bin, done, want := filepath.Join(dir, "bin"), filepath.Join(dir, "installed"), strings.Join(packages, " ")
+	if have, err := os.ReadFile(done); err == nil && string(have) == want {
+		return bin, nil
 	}
 	for _, args := range [][]string{
-		{"python3", "-m", "venv", "--clear", venv},
-		{c.python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "python-openstackclient", "openstacksdk"},
+		{"python3", "-m", "venv", "--clear", dir},
+		append([]string{filepath.Join(bin, "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"}, packages...),
 	} {
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
-			return c, fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out)
+			return bin, fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out)
 		}
 	}
-	return c, os.WriteFile(done, nil, 0o600)
-})
+	return bin, os.WriteFile(done, []byte(want), 0o600)
+}
 
 // debianClient is Debian 12's python3-openstackclient, 6.0.
 func debianClient() (client, error) {
@@ -200,14 +207,31 @@ func eachClient(t *testing.T, f func(t *testing.T, c client)) {
 	for name, get := range map[string]func() (client, error){"newest": newestClient, "debian": debianClient} {
 		t.Run(name, func(t *testing.T) {
 			c, err := get()
-			if err != nil && os.Getenv("CI") != "" {
-				t.Fatal(err)
-			}
-			if err != nil {
-				_, _ = io.WriteString(os.Stderr, "\n*** SKIPPED "+t.Name()+": "+err.Error()+"\n")
-				t.Skip(err)
-			}
+			needed(t, err)
 			f(t, c)
 		})
 	}
+}
+
+// needed ends a test whose programs are not there: in CI it fails, elsewhere it is skipped, loudly.
+func needed(t *testing.T, err error) {
+	t.Helper()
+	if err == nil {
+		return
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatal(err)
+	}
+	_, _ = io.WriteString(os.Stderr, "\n*** SKIPPED "+t.Name()+": "+err.Error()+"\n")
+	t.Skip(err)
+}
+
+// programs looks for programs on PATH.
+func programs(names ...string) error {
+	for _, name := range names {
+		if _, err := exec.LookPath(name); err != nil {
+			return fmt.Errorf("%s is not installed: apt-get install %s", name, name)
+		}
+	}
+	return nil
 }

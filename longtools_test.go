@@ -1,0 +1,126 @@
+package stackgate
+
+import (
+	"crypto/rand"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// entries makes a service account with rights in dev and leaves, for each door, an openrc of its name: <name>-oidc and so on. It gives the account's id.
+func (d *dev) entries(name string, rights ...string) string {
+	d.t.Helper()
+	return strings.TrimSpace(d.ok("admin.env", `
+		id=$(stackgate -o json service-account create `+name+` | sed -n 's/.*"clientId": "\(.*\)",/\1/p')
+		stackgate policy create --service-account $id --right `+strings.Join(rights, ",")+` --project 0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f >/dev/null
+		for as in oidc password application-credential; do
+			stackgate openrc --service-account $id --project 0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f --as $as --new-secret >`+name+`-$as
+		done
+		echo $id`))
+}
+
+// logins counts how often a service account has got a token for its project.
+func (d *dev) logins(id string) (n int) {
+	for line := range strings.Lines(d.log()) {
+		if strings.Contains(line, "path=/v3/auth/tokens status=201") && strings.Contains(line, "oauth2-"+id+" ") {
+			n++
+		}
+	}
+	return n
+}
+
+// A way is how a tool comes by its login: an openrc for one of the doors, and what stands before the command.
+type way struct{ name, door, before string }
+
+var ways = []way{
+	{"password", "password", ""},
+	{"application credential", "application-credential", ""},
+	{"exec, password", "oidc", "stackgate exec --no-cache --as password -- "},
+	{"exec, application credential", "oidc", "stackgate exec --no-cache -- "},
+}
+
+// longTools are scripts on a container that exists for them alone: what is long in them, and what follows. $run is what stands before the command.
+var longTools = []struct{ name, life, long, after string }{
+	{"rclone", "72s", `$run rclone sync --bwlimit 500k --transfers 1 src ":swift:$box"`, `
+		$run rclone check src ":swift:$box"
+		$run rclone sync ":swift:$box" down
+		diff -r src down
+		rm down/*1
+		$run rclone sync down ":swift:$box" # what is gone here is to go there
+		is 3 sh -c "$run rclone lsf ':swift:$box' | wc -l | tr -d ' '"
+		$run rclone purge ":swift:$box"`},
+	{"restic", "72s", `$run restic init >/dev/null; $run restic backup --limit-upload 500 src >/dev/null`, `
+		has "no errors were found" $run restic check
+		$run restic restore latest --target down >/dev/null
+		diff -r src down/src
+		$run restic forget --keep-last 1 --prune >/dev/null`},
+	{"swift", "6s", `{ cat src/f1; sleep 8; cat src/f2; } | $run swift upload --object-name big --segment-size 2000000 --use-slo "$box" - >/dev/null`, `
+		$run swift download "$box" big -o down >/dev/null
+		cat src/f1 src/f2 | cmp - down
+		$run swift delete "$box" big >/dev/null
+		$run swift delete "$box" >/dev/null`},
+}
+
+const longTool = waitFor + `
+	export RCLONE_SWIFT_ENV_AUTH=true RCLONE_CONFIG=/dev/null RESTIC_PASSWORD=secret RESTIC_REPOSITORY="swift:$2:/" RESTIC_CACHE_DIR="$PWD/$2/cache"
+	set -eu; run=$1 box=$2; mkdir -p "$box"; cd "$box"; ln -sfn ../src src; `
+
+// TestLongTransfers runs what moves objects for longer than its token is good for. rclone and restic take a token for worthless in its last minute,
+// and get another when its last but one has begun: so these tokens live for a minute and a bit.
+func TestLongTransfers(t *testing.T) {
+	needed(t, programs("rclone", "restic"))
+	swift, err := ansible()
+	needed(t, err)
+	t.Setenv("PATH", swift+":"+os.Getenv("PATH"))
+	devs := map[string]*dev{}
+	for _, tool := range longTools {
+		if devs[tool.life] == nil {
+			devs[tool.life] = startDev(t, t.TempDir(), "--token-life", tool.life, "--log-level", "info")
+			devs[tool.life].makeFiles(t)
+		}
+	}
+	var all sync.WaitGroup // they wait rather than work: two processors are enough for all at once
+	for _, tool := range longTools {
+		for _, w := range ways {
+			all.Go(func() {
+				t.Run(tool.name+", "+w.name, func(t *testing.T) { devs[tool.life].runLong(t, w, tool.name, tool.long, tool.after) })
+			})
+		}
+	}
+	all.Wait()
+}
+
+func (d *dev) makeFiles(t *testing.T) {
+	t.Helper()
+	if err := os.Mkdir(filepath.Join(d.dir, "src"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"f1", "f2", "f3", "f4"} {
+		data := make([]byte, 2_000_000)
+		_, _ = rand.Read(data)
+		write(t, filepath.Join(d.dir, "src", name), string(data))
+	}
+}
+
+func (d *dev) runLong(t *testing.T, w way, tool, long, after string) {
+	name := strings.NewReplacer(" ", "-", ",", "").Replace(tool + "-" + w.name)
+	id := d.entries(name, "objectstoreOperator")
+	before := d.logins(id)
+	if out, err := d.sh(name+"-"+w.door, longTool+long, w.before, name); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if n := d.logins(id) - before; n < 2 {
+		t.Errorf("%d logins: it was not longer than its token", n)
+	}
+	if out, err := d.sh(name+"-"+w.door, longTool+after, w.before, name); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// ansible gives the folder of Ansible and the swift command from PyPI. Ansible's collection openstack.cloud 2.5 needs an openstacksdk that imports
+// its own version.
+var ansible = sync.OnceValues(func() (string, error) {
+	return venv("ansible", "ansible", "openstacksdk<4.15", "python-swiftclient", "python-keystoneclient")
+})
