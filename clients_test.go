@@ -50,7 +50,7 @@ func TestMain(m *testing.M) {
 
 // A dev is a running stackgate dev, as a user starts it.
 type dev struct {
-	t    *testing.T
+	t    testing.TB
 	dir  string
 	url  string
 	bin  string

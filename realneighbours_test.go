@@ -60,7 +60,7 @@ func asks(t *testing.T, url, user, service string, header ...string) int {
 }
 
 // passwordToken logs in on a project, as services do.
-func passwordToken(t *testing.T, url, id, secret, project string) string {
+func passwordToken(t testing.TB, url, id, secret, project string) string {
 	t.Helper()
 	body := fmt.Sprintf(`{"auth":{"identity":{"methods":["password"],"password":{"user":{"name":%q,"domain":{"name":"ovhcloud-emea"},"password":%q}}},
 		"scope":{"project":{"id":%q}}}}`, id, secret, project)

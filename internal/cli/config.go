@@ -217,9 +217,6 @@ func (c *Config) server(log *slog.Logger) (server.Config, error) {
 		TokenLife: c.TokenLife, TrustedProxies: proxies, Catalog: c.catalog(), OperationsDir: c.Operations,
 		Decisions: c.Decisions.server(), Logger: log,
 	}
-	if out.Clouds, err = c.clouds(); err != nil {
-		return server.Config{}, err
-	}
 	if c.MaxStaleness != nil {
 		if out.MaxStaleness = *c.MaxStaleness; out.MaxStaleness == 0 {
 			out.MaxStaleness = -1 // said in so many words: stop rather than serve what may be stale

@@ -42,6 +42,9 @@ func (a *app) runServe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if sc.Clouds, err = conf.clouds(); err != nil { // only what serves logs in to clouds
+		return fmt.Errorf("configuration %s: %w", a.config, err)
+	}
 	s, err := server.New(ctx, sc)
 	if err != nil {
 		return err

@@ -99,18 +99,17 @@ func (a *attempt) make(ctx context.Context, f func(context.Context) error) error
 
 // proveBoth makes sure that the token of v can administer neither Keystone nor a service.
 func (p *project) proveBoth(ctx context.Context, v *view, at place, e *served) error {
-	if p.cloud.c.Accept.Administrator {
-		return nil
-	}
-	if !v.keystone.done.Load() {
-		if err := v.keystone.make(ctx, func(ctx context.Context) error { return p.system(ctx, v) }); err != nil {
-			return err
-		}
-	}
-	if e.proof.done.Load() {
-		return nil
+	if err := p.proveKeystone(ctx, v); err != nil || p.cloud.c.Accept.Administrator || e.proof.done.Load() {
+		return err
 	}
 	return e.proof.make(ctx, func(ctx context.Context) error { return p.prove(ctx, v, at, e.Endpoint) })
+}
+
+func (p *project) proveKeystone(ctx context.Context, v *view) error {
+	if p.cloud.c.Accept.Administrator || v.keystone.done.Load() {
+		return nil
+	}
+	return v.keystone.make(ctx, func(ctx context.Context) error { return p.system(ctx, v) })
 }
 
 // prove makes sure that the token cannot administer a service.

@@ -136,6 +136,9 @@ func (p *project) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := p.proveKeystone(ctx, v); err != nil {
+		return err
+	}
 	var errs []error
 	for at, e := range v.endpoints {
 		errs = append(errs, p.proveBoth(ctx, v, at, e))

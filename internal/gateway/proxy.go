@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"errors"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -77,7 +79,7 @@ func NewProxy(c ProxyConfig) (*Proxy, error) {
 	}
 	p.reverse = &httputil.ReverseProxy{
 		Rewrite: p.rewrite, Transport: sender{p.c.Transport}, ModifyResponse: answered, FlushInterval: -1, BufferPool: &bufferPool{},
-		ErrorHandler: p.fail,
+		ErrorHandler: p.fail, ErrorLog: log.New(io.Discard, "", 0), // the record of the request has it
 	}
 	return p, nil
 }
@@ -142,6 +144,7 @@ func answered(resp *http.Response) error {
 	l := legOf(resp.Request.Context())
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		l.watch.phase.Store(receiving)
+		resp.Body = &cloudBody{resp.Body, resp.Request.Context()}
 	}
 	if l.way.Answer == nil {
 		return nil

@@ -1,13 +1,17 @@
 package gateway
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/stackgate/stackgate/internal/web"
 )
 
 // A clientBody is a request's body on its way to the cloud. It marks its errors, so that they are not taken for the cloud's, and lets the watch
@@ -30,6 +34,20 @@ func (b *clientBody) Read(p []byte) (int, error) {
 		b.watch.phase.CompareAndSwap(sending, waiting)
 	} else if err != nil {
 		err = clientError{err}
+	}
+	return n, err
+}
+
+// A cloudBody is an answer's body. It has the record of the request say when it breaks off, which is too late for any other answer.
+type cloudBody struct {
+	io.ReadCloser
+	ctx context.Context
+}
+
+func (b *cloudBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF && b.ctx.Err() == nil {
+		web.EventOf(b.ctx).Err = fmt.Errorf("forward: read the answer: %w", err)
 	}
 	return n, err
 }
