@@ -29,6 +29,7 @@ func TestRealKeystoneTrustsTheRoleAdapter(t *testing.T) {
 	}{
 		{"plan and apply", testPlanAndApply},
 		{"the guide's command", testGuidesCommand},
+		{"exec, token and doctor", testThroughExec},
 		{"two projects in one account", testTwoProjects},
 		{"a removed policy is gone at the next login", testRemovedPolicy},
 		{"many groups are narrowed to one project", testNarrowing},
