@@ -7,22 +7,28 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+
+	"github.com/stackgate/stackgate/serviceaccount"
 )
 
 // programVariable makes the test's binary another program: one on gophercloud, as Terraform is, that lists servers for so long.
 const programVariable = "STACKGATE_TEST_PROGRAM"
 
-// gophercloudProgram logs in as the environment says, once, and then leaves renewal to gophercloud.
-func gophercloudProgram(ctx context.Context) error {
-	span, err := time.ParseDuration(os.Getenv(programVariable))
-	if err != nil {
-		return err
+// gophercloudClient logs in as the environment says, once, and leaves renewal to gophercloud, or to our own package.
+func gophercloudClient(ctx context.Context) (*gophercloud.ProviderClient, error) {
+	if os.Getenv("OS_AUTH_TYPE") == "v3oidcclientcredentials" {
+		c, err := serviceaccount.FromEnv()
+		if err != nil {
+			return nil, err
+		}
+		return serviceaccount.New(ctx, c)
 	}
 	o, err := openstack.AuthOptionsFromEnv()
 	if token := os.Getenv("OS_TOKEN"); token != "" { // what AuthOptionsFromEnv does not know, and Terraform does
@@ -30,10 +36,18 @@ func gophercloudProgram(ctx context.Context) error {
 		o.Scope = &gophercloud.AuthScope{ProjectID: o.TenantID}
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	o.AllowReauth = true
-	pc, err := openstack.AuthenticatedClient(ctx, o)
+	return openstack.AuthenticatedClient(ctx, o)
+}
+
+func gophercloudProgram(ctx context.Context) error {
+	span, err := time.ParseDuration(os.Getenv(programVariable))
+	if err != nil {
+		return err
+	}
+	pc, err := gophercloudClient(ctx)
 	if err != nil {
 		return err
 	}
@@ -50,6 +64,26 @@ func gophercloudProgram(ctx context.Context) error {
 	}
 	fmt.Println("listed", list > 0, "with another token at the end:", pc.Token() != first)
 	return nil
+}
+
+// TestGophercloudOutlivesItsToken runs the program through all doors, directly.
+func TestGophercloudOutlivesItsToken(t *testing.T) {
+	d := startDev(t, t.TempDir(), "--token-life", "6s")
+	d.entries("go", "infrastructureSupervisor")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(programVariable, "8s")
+	var all sync.WaitGroup
+	for _, door := range []string{"oidc", "password", "application-credential"} {
+		all.Go(func() {
+			if out, err := d.sh("go-"+door, self); err != nil || out != "listed true with another token at the end: true\n" {
+				t.Errorf("%s: %v %s", door, err, out)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // execScript runs a command through exec in a mode, with a runtime directory of its own.

@@ -124,6 +124,31 @@ func (d *dev) runLong(t *testing.T, w way, tool, long, after string) {
 	}
 }
 
+// TestAnsible runs the playbook of docs/tools.md with the lines that stand there, with tokens that end before it does.
+func TestAnsible(t *testing.T) {
+	bin, err := ansible()
+	needed(t, err)
+	page, err := os.ReadFile("docs/tools.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := func(head string) string {
+		_, rest, ok := strings.Cut(string(page), "```"+head+"\n")
+		text, _, end := strings.Cut(rest, "```")
+		if !ok || !end {
+			t.Fatal("there is no block ", head)
+		}
+		return text
+	}
+	d := startDev(t, t.TempDir(), "--token-life", "6s")
+	write(t, filepath.Join(d.dir, "playbook.yml"), block("yaml\n# playbook.yml"))
+	t.Setenv("PATH", os.Getenv("PATH")+":"+bin)
+	out, err := d.sh("admin.env", "set -e; P=0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f; export XDG_RUNTIME_DIR=$PWD\n"+block("sh ansible"))
+	if err != nil || strings.Count(out, "ok=11   changed=9    unreachable=0    failed=0") != 2 {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // ansible gives the folder of Ansible and the swift command from PyPI. Ansible's collection openstack.cloud 2.5 needs an openstacksdk that imports
 // its own version.
 var ansible = sync.OnceValues(func() (string, error) {

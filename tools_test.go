@@ -14,6 +14,7 @@ func TestToolsPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	needed(t, programs("rclone", "restic", "swift"))
 	script := "set -e\nagent=; trap 'kill $agent 2>/dev/null || :' EXIT\nexport XDG_RUNTIME_DIR=$PWD/run; mkdir -p run; chmod 700 run\n"
 	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(page), -1)
 	for _, b := range blocks {

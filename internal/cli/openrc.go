@@ -107,7 +107,8 @@ export OS_IDENTITY_API_VERSION=3
 export {{.Variable}}={{q .Value}}
 {{- end}}
 {{- if eq .AuthType "v3password"}}
-export OS_TENANT_ID={{q .Project}} # what rclone, restic and older tools read
+export OS_TENANT_ID={{q .Project}}          # rclone and restic read this,
+export OS_DOMAIN_NAME={{q .Provider}} # and programs on gophercloud this
 {{- end}}
 {{- with .SecretSetting}}{{if .Value}}
 export {{.Variable}}={{q .Value}}
