@@ -1,6 +1,7 @@
 package stackgate
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -28,6 +29,7 @@ func TestRealKeystoneTrustsTheRoleAdapter(t *testing.T) {
 		test func(s *trusting, guide, second string)
 	}{
 		{"plan and apply", testPlanAndApply},
+		{"somebody who is no administrator", testOrdinaryUser},
 		{"the guide's command", testGuidesCommand},
 		{"exec, token and doctor", testThroughExec},
 		{"two projects in one account", testTwoProjects},
@@ -120,12 +122,28 @@ func testPlanAndApply(s *trusting, guide, _ string) {
 	}
 }
 
+// testOrdinaryUser is no administrator, and is told so.
+func testOrdinaryUser(s *trusting, guide, _ string) {
+	user := s.admin("POST", "/users", `{"user":{"name":"ordinary","domain_id":"default","password":"of-nobody-special"}}`).text("user", "id")
+	role := s.admin("GET", "/roles?name=member", "").body["roles"].([]any)[0].(map[string]any)["id"].(string)
+	s.admin("PUT", "/projects/"+guide+"/users/"+user+"/roles/"+role, "")
+	s.ok("env", "sed 's/username: admin/username: ordinary/; s/password: .*/password: of-nobody-special/; s/project_name: admin/project_name: guide/' clouds.yaml >ordinary.yaml")
+	out, err := s.sh("env", "OS_CLIENT_CONFIG_FILE=ordinary.yaml stackgate keystone plan --cloud admin 2>&1")
+	if err == nil || !strings.Contains(out, "must be an administrator's") {
+		s.t.Errorf("%v\n%s", err, out)
+	}
+}
+
 var supervisorRoles = []string{"compute_read", "image_read", "network_read", "network_secgroup_read", "volume_read"}
 
 func testGuidesCommand(s *trusting, guide, _ string) {
 	s.automator("supervisor", guide, "infrastructureSupervisor")
 	if got := s.rolesOf("supervisor", ""); !slices.Equal(got, supervisorRoles) {
 		s.t.Errorf("the token's roles are %v, want %v", got, supervisorRoles)
+	}
+	head, err := base64.RawURLEncoding.DecodeString(strings.Split(s.idToken("supervisor", ""), ".")[0])
+	if err != nil || !strings.Contains(string(head), `"ES256"`) {
+		s.t.Errorf("the id_token's head is %s, %v", head, err)
 	}
 	if out, err := s.sh("supervisor", "OS_PROJECT_ID=ffffffffffffffffffffffffffffffff openstack token issue"); err == nil || !strings.Contains(out, "HTTP 401") {
 		s.t.Errorf("a project that is not its own: %v\n%s", err, out)
@@ -226,6 +244,10 @@ func (s *trusting) spoof(project string) {
 	iss := s.url + "/role-adapter/urn:v1:eu:resource:publicCloudProject:pci"
 	headers := []string{"OIDC-sub: x", "OIDC-iss: " + iss, "OIDC-aud: " + s.keystone.URL, "OIDC-provider: ovhcloud-emea", "OIDC-groups: " + project + ":administrator",
 		"OIDC_iss: " + iss, "OIDC_sub: x", "OIDC_aud: " + s.keystone.URL, "REMOTE_USER: x", "Remote-User: x", "X-Remote-User: x", "Auth-Type: oauth20"}
+	direct := `{"auth":{"identity":{"methods":["openid"],"openid":{"identity_provider":"ovhcloud-emea","protocol":"openid"}}}}`
+	if a := s.post(s.keystone.URL+"/auth/tokens", direct, headers...); a.status < 400 || a.header.Get("X-Subject-Token") != "" {
+		s.t.Errorf("the method without Apache's guard: %d %v", a.status, a.body)
+	}
 	const auth = "OS-FEDERATION/identity_providers/ovhcloud-emea/protocols/openid/auth"
 	for _, path := range []string{"/" + auth, "//" + auth, "/" + strings.ReplaceAll(auth, "/", "//"), "/" + auth + "/", "/./" + auth, "/" + auth + "?x",
 		"/" + strings.ReplaceAll(auth, "openid", "%6fpenid"), "/x/../" + auth, "/" + auth + "%2f", "/" + auth + ";x", "/" + strings.ToUpper(auth)} {
