@@ -50,7 +50,7 @@ var layers = map[string][]string{
 	"internal/doctor":    {"serviceaccount"},
 	"internal/cloud":     {"internal/web", "serviceaccount"},
 	"internal/recorded":  {}, // a cloud that is not Stackgate, for tests
-	"internal/provision": {"internal/urn", "internal/iam", "internal/registry"},
+	"internal/provision": {"internal/iam"},
 
 	"internal/load": {}, // the load generator: a client like any other, it knows nothing of ours
 	"internal/server": {"internal/urn", "internal/rbac", "internal/web", "internal/keys", "internal/audit", "internal/iam", "internal/store",
