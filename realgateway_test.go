@@ -153,6 +153,8 @@ func TestRealGateway(t *testing.T) {
 }
 
 func (f *front) clients(*testing.T) {
+	f.as("", `has "$(printf 'GRA1       object-store  `+f.swift.URL+`  2.30')" stackgate doctor --config stackgate.yaml
+		has `+f.project+` stackgate doctor --config stackgate.yaml`)
 	f.as("networks", `fails "Forbidden (HTTP 403)" openstack container list
 		fails 403 openstack image list`)
 	f.as("all", `
@@ -215,6 +217,7 @@ func (f *front) administrators(*testing.T) {
 		put(f.t, filepath.Join(f.dir, c.user+".yaml"), f.config(address, c.user, more))
 		f.as("", `stackgate init --config `+c.user+`.yaml --account eu/xx11111-ovh >/dev/null 2>&1 || true
 			fails '`+c.says+`' stackgate serve --config `+c.user+`.yaml
+			fails '`+c.says+`' stackgate doctor --config `+c.user+`.yaml
 			if stackgate serve --config `+c.user+`.yaml 2>&1 | grep -F "$(cat `+c.user+`.secret)"; then echo the secret is shown; exit 1; fi`)
 	}
 }

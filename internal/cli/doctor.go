@@ -14,15 +14,23 @@ import (
 
 func (a *app) doctor() *cobra.Command {
 	var f cloudFlags
+	var config string
 	c := f.register(&cobra.Command{
-		Use: "doctor [--cloud NAME]", Short: "Log in step by step, and say what to change where it fails", Args: cobra.NoArgs,
+		Use: "doctor [--cloud NAME | --config FILE]", Short: "Log in step by step, and say what to change where it fails", Args: cobra.NoArgs,
 		Long: `Make the requests of a login at the cloud that the variables or clouds.yaml name, at OVHcloud or any other, and say for each what was
 sent (no secrets), what came back and how long it took; then what the token is good for, which tools can use the configuration
-as it is, and what to change. It needs no Stackgate server, and makes one login of its own. The exit code is 1 if the login fails.`,
+as it is, and what to change. It needs no Stackgate server, and makes one login of its own. The exit code is 1 if the login fails.
+
+With --config it examines the clouds behind the gateway that the file describes, as 'stackgate serve' does when it starts: logs in, lists projects,
+regions, services and versions, and says whether the credential can administer.`,
 		Example: `  stackgate doctor --cloud ovhcloud
   . ./openrc && stackgate doctor
+  stackgate doctor --config stackgate.yaml
   stackgate doctor -o json | jq .findings`,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if config != "" {
+				return a.doctorClouds(c.Context(), config)
+			}
 			conf, err := f.config()
 			r := doctor.Examine(c.Context(), conf, err, os.Environ())
 			if err := a.print(r, func(w io.Writer) { writeReport(w, r) }); err != nil {
@@ -35,6 +43,9 @@ as it is, and what to change. It needs no Stackgate server, and makes one login 
 		},
 	})
 	_ = c.Flags().MarkHidden("no-cache") // it has none
+	c.Flags().StringVar(&config, "config", "", "configuration `file` of a server, whose clouds are examined")
+	c.MarkFlagsMutuallyExclusive("config", "cloud")
+	c.MarkFlagsMutuallyExclusive("config", "region")
 	return c
 }
 

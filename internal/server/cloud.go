@@ -51,7 +51,11 @@ func (s *Server) openCloud(context.Context) (err error) {
 
 // serviceURL is the public root of a service in a region; service is the segment of the gateway's paths.
 func (s *Server) serviceURL(region, service string) string {
-	return s.c.PublicURL + "/" + region + "/" + service
+	return serviceURLs(s.c.PublicURL)(region, service)
+}
+
+func serviceURLs(publicURL string) func(region, service string) string {
+	return func(region, service string) string { return publicURL + "/" + region + "/" + service }
 }
 
 // sortedRegions are the regions and their aliases, as the catalog shows them.

@@ -107,13 +107,28 @@ func (s *Server) openClouds(ctx context.Context) error {
 const startTime = time.Minute
 
 func (s *Server) newCloud(c Cloud) (*realCloud, error) {
+	c.Config.Logger, c.Config.Changed = s.c.Logger, s.rebuild
+	return newCloud(s.c.PublicURL, c)
+}
+
+func newCloud(publicURL string, c Cloud) (*realCloud, error) {
 	c.Limits.fill()
 	r := &realCloud{c: c, transport: gateway.NewTransport(gateway.Limits{Connect: c.Limits.Connect, Answer: c.Limits.Answer}, c.TLS)}
-	c.Config.Public, c.Config.Identity, c.Config.Logger = s.serviceURL, s.c.PublicURL+"/v3", s.c.Logger
-	c.Config.Transport, c.Config.Changed = r.transport, s.rebuild
+	c.Config.Public, c.Config.Identity, c.Config.Transport = serviceURLs(publicURL), publicURL+"/v3", r.transport
 	var err error
 	r.Cloud, err = cloud.New(c.Config)
 	return r, err
+}
+
+// Inspect examines a cloud as the start of a server would, without one.
+func Inspect(ctx context.Context, publicURL string, c Cloud, log *slog.Logger) (*cloud.Report, error) {
+	c.Logger = log
+	r, err := newCloud(strings.TrimRight(publicURL, "/"), c)
+	if err != nil {
+		return nil, err
+	}
+	defer r.transport.CloseIdleConnections()
+	return r.Cloud.Inspect(ctx), nil
 }
 
 // collisions refuses two regions of one name.

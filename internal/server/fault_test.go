@@ -33,6 +33,7 @@ func untilGone(r *http.Request) {
 
 // TestFaultsOfACloud has the cloud fail in every way that there is, and wants an answer in the service's shape each time, and the next call to work.
 func TestFaultsOfACloud(t *testing.T) {
+	t.Parallel()
 	b := startBehind(t, brief)
 	token := "X-Auth-Token: " + b.Scoped(b.ServiceAccount("robot", allRights()...))
 	b.Do("PUT", "/GRA1/object-store/v1/AUTH_"+project+"/c", "", token)
@@ -86,6 +87,7 @@ func TestFaultsOfACloud(t *testing.T) {
 
 // TestABodyThatBreaksOff cannot be mended: its length was promised, or its end is missing. The connection ends, and no later than the limit.
 func TestABodyThatBreaksOff(t *testing.T) {
+	t.Parallel()
 	b := startBehind(t, brief)
 	token := b.Scoped(b.ServiceAccount("robot", allRights()...))
 	for what, end := range map[string]http.HandlerFunc{
@@ -117,6 +119,7 @@ func TestABodyThatBreaksOff(t *testing.T) {
 
 // TestAnUploadThatStandsStill ends where the cloud does not go on reading, and where the client does not go on sending.
 func TestAnUploadThatStandsStill(t *testing.T) {
+	t.Parallel()
 	b := startBehind(t, brief)
 	token := b.Scoped(b.ServiceAccount("robot", allRights()...))
 	stuck := make(chan struct{}) // a server that does not read does not see either that the connection is gone
