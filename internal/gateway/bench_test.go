@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -25,18 +26,19 @@ import (
 func pair(b *testing.B, upstream http.Handler) (gateway, bare string) {
 	up := httptest.NewServer(upstream)
 	b.Cleanup(up.Close)
+	to, err := url.Parse(up.URL)
+	if err != nil {
+		b.Fatal(err)
+	}
+	way := Way{Scheme: to.Scheme, Host: to.Host, Token: "one-of-the-cloud", Renew: func(context.Context) string { return "" }}
 	w := &world{roles: map[string]rbac.Roles{"all": rbac.AllRoles}, sample: 100, log: slog.New(slog.NewJSONHandler(io.Discard, nil))}
 	w.serve(b, func(s rbac.Service) http.Handler {
-		h, err := NewProxy(ProxyConfig{Service: s, URL: up.URL})
+		h, err := NewProxy(ProxyConfig{Service: s, Way: func(context.Context, string, bool) (Way, error) { return way, nil }})
 		if err != nil {
 			b.Fatal(err)
 		}
 		return h
 	})
-	to, err := url.Parse(up.URL)
-	if err != nil {
-		b.Fatal(err)
-	}
 	proxy := httptest.NewServer(&httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }, Transport: NewTransport(Limits{}, nil), FlushInterval: -1, BufferPool: &bufferPool{}})
 	b.Cleanup(proxy.Close)

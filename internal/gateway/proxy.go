@@ -90,6 +90,7 @@ type leg struct {
 	credential bool
 	watch      *watch
 	way        Way
+	header     http.Header // what is sent on, where the ReverseProxy need not see it
 }
 
 type legKey struct{}
@@ -117,6 +118,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		l.way = way
 	}
+	if r.Header["Upgrade"] == nil { // the header is clean and nobody else's: the ReverseProxy would only copy it
+		l.header, r.Header = r.Header, http.Header{}
+	}
 	p.reverse.ServeHTTP(w, r)
 }
 
@@ -131,6 +135,9 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 	path, query, hasQuery := strings.Cut(pr.In.RequestURI, "?")
 	pr.Out.URL = &url.URL{Scheme: way.Scheme, Host: way.Host, Opaque: way.Prefix + path, RawQuery: query, ForceQuery: hasQuery && query == ""}
 	pr.Out.Host = ""
+	if header := legOf(pr.In.Context()).header; header != nil {
+		pr.Out.Header = header
+	}
 	if way.Token != "" {
 		pr.Out.Header["X-Auth-Token"] = []string{way.Token}
 	}

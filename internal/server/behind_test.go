@@ -33,7 +33,6 @@ type behind struct {
 
 	mu        sync.Mutex
 	misbehave http.HandlerFunc // true: the request has been dealt with
-	handled   bool
 	seen      []*http.Request
 }
 
