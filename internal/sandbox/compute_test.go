@@ -89,6 +89,27 @@ func TestAServerLives(t *testing.T) {
 	w.want(404, "compute", "GET", path, "")
 }
 
+func TestAServerFailsWhenAsked(t *testing.T) {
+	w := newWorld(t)
+	image, flavor, network := w.ids()
+	a := w.want(202, "compute", "POST", "/v2.1/servers", fmt.Sprintf(
+		`{"server":{"name":"vm","imageRef":%q,"flavorRef":%q,"networks":[{"uuid":%q}],"metadata":{"sandbox-fault":"The disk is full."}}}`, image, flavor, network))
+	path := "/v2.1/servers/" + a.at("server.id").(string)
+	w.now = w.now.Add(2 * time.Second)
+	if a = w.want(200, "compute", "GET", path, ""); a.at("server.status") != "ERROR" || a.at("server.fault.message") != "The disk is full." {
+		t.Error(a.text)
+	}
+	if a = w.want(200, "compute", "GET", "/v2.1/servers/detail?status=ERROR", ""); a.at("servers.0.name") != "vm" {
+		t.Error(a.text)
+	}
+	w.want(409, "compute", "POST", path+"/action", `{"createImage":{"name":"s"}}`)
+	w.want(202, "compute", "POST", path+"/action", `{"reboot":{"type":"HARD"}}`)
+	w.now = w.now.Add(3 * time.Second)
+	if a = w.want(200, "compute", "GET", path, ""); a.at("server.status") != "ACTIVE" || a.at("server.fault") != nil {
+		t.Error(a.text)
+	}
+}
+
 func (w *world) flavorNamed(name string) string {
 	w.t.Helper()
 	for _, f := range w.want(200, "compute", "GET", "/v2.1/flavors", "").at("flavors").([]any) {

@@ -3,6 +3,9 @@
 // It is stateful and separated by project and region; every region is a world of its own, as in a real cloud. It has no
 // listener and judges nobody: what serves it (the gateway) has done so and says in headers who asks.
 //
+// Everything succeeds in it that a real cloud would not refuse. A server that is made with the metadata sandbox-fault=MESSAGE ends in ERROR, until
+// it is rebooted or rebuilt.
+//
 //	cloud, err := sandbox.New(sandbox.Config{Regions: []string{"GRA1", "BHS1"}, Aliases: map[string]string{"GRA": "GRA1"}})
 //	cloud.Handler("GRA1", "compute").ServeHTTP(w, r) // r's path is as behind the service's root: /v2.1/servers
 package sandbox

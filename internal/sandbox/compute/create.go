@@ -325,6 +325,9 @@ func (s *Service) newServer(c *call, in *createRequest, reservation string, inde
 		AccessIPv4: in.AccessIPv4, AccessIPv6: in.AccessIPv6, Metadata: in.Metadata, Tags: in.Tags, State: building, Task: "spawning",
 		Created: now, Updated: now, Pending: &pending{At: now.Add(bootTime), State: active},
 	}
+	if v.fault() != "" {
+		v.Pending.State = broken
+	}
 	if count > 1 {
 		v.Name = fmt.Sprintf("%s-%d", in.Name, index+1)
 	}

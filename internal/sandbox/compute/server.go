@@ -1,6 +1,7 @@
 package compute
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"time"
@@ -109,6 +110,9 @@ func (v *server) status() string {
 		resized: "VERIFY_RESIZE", offloaded: "SHELVED_OFFLOADED", broken: "ERROR"}[v.State]
 }
 
+// fault is what makes a server fail to boot, for who wants to try what happens then: its metadata "sandbox-fault", the message that it will show.
+func (v *server) fault() string { return v.Metadata["sandbox-fault"] }
+
 // power is the number that the API shows: 0 none, 1 running, 3 paused, 4 shut down.
 func (v *server) power() int {
 	switch v.State {
@@ -150,6 +154,9 @@ func (s *Service) view(c *call, v *server) map[string]any {
 	}
 	if shows := v.status(); shows == "ACTIVE" || shows == "BUILD" || shows == "REBUILD" || shows == "RESIZE" || shows == "VERIFY_RESIZE" {
 		m["progress"] = 0
+	}
+	if v.State == broken {
+		m["fault"] = map[string]any{"code": 500, "created": rest.Time(v.Updated), "message": cmp.Or(v.fault(), "No valid host was found.")}
 	}
 	if groups := s.c.Network.Groups(v.ID); len(groups) > 0 {
 		names := []map[string]string{}
