@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -110,7 +111,7 @@ var version = regexp.MustCompile(`^v\d+(\.\d+)?$`)
 func (c *Cloud) endpoint(service, project, address string) (*Endpoint, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" {
-		return nil, fmt.Errorf("%q is not an address", address)
+		return nil, errors.New("its address in the catalog is not http(s)://host/path, without a user and a query")
 	}
 	if u.Scheme == "http" && !c.c.Plain && !loopback(u.Hostname()) {
 		return nil, fmt.Errorf("%s is plain HTTP, and the token would be readable on its way (allow_plain_http)", address)
