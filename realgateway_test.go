@@ -149,6 +149,7 @@ func TestRealGateway(t *testing.T) {
 	f.user("networks", "networkOperator")
 	t.Run("clients", f.clients)
 	t.Run("administrators", f.administrators)
+	t.Run("page", f.page)
 	t.Run("faults", f.faults)
 }
 
@@ -196,6 +197,32 @@ func (f *front) clients(*testing.T) {
 		has `+f.url+`/GRA1/image/v2/ curl -s `+f.url+`/GRA1/image/
 		curl -sfi -H "X-Auth-Token: $token" -H 'Content-Type: application/json' -d '{"name":"located"}' `+f.url+`/GRA1/image/v2/images >located
 		has `+f.url+`/GRA1/image/v2/images/ grep -i '^location:' located`)
+}
+
+// page runs the commands of docs/run-as-gateway.md, one after the other, as they stand there but for addresses and names of places.
+func (f *front) page(t *testing.T) {
+	text, err := os.ReadFile("docs/run-as-gateway.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, address := t.TempDir(), fmt.Sprintf("127.0.0.1:%d", realcloud.FreePort(t))
+	before, _, _ := strings.Cut(string(text), "## What passes")
+	script := "set -e\n"
+	for _, line := range regexp.MustCompile(`(?m)^    (.*)$`).FindAllStringSubmatch(before, -1) {
+		if !strings.ContainsAny(line[1], "─└") {
+			script += line[1] + "\n"
+		}
+	}
+	script = strings.NewReplacer("/etc/stackgate", dir, "https://keystone.example:5000/v3", f.keystone.URL, "public_url: http://127.0.0.1:8080", "public_url: http://"+address+"\nlisten: "+address, "127.0.0.1:8080", address,
+		"0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f", f.project, "RegionOne", "GRA1",
+		"2>&1 &\n", "2>&1 &\nserver=$!; trap 'kill $server; cat stackgate.log' EXIT\nfor i in $(seq 100); do curl -s http://"+address+"/healthz && break; sleep 0.1; done\n",
+	).Replace(script)
+	put(t, filepath.Join(dir, "clouds.yaml"), strings.NewReplacer("admin:", "mycloud:", "username: admin", "username: gateway", f.keystone.Password,
+		"of-the-gateway", "project_name: admin", "project_name: guide").Replace(f.keystone.CloudsYAML()))
+	out, err := f.sh("", script)
+	if err != nil || !strings.Contains(out, "object-store") || !strings.Contains(out, "c1") || !strings.Contains(out, "refused, as it should be") {
+		t.Errorf("%v\n%s\n%s", err, script, out)
+	}
 }
 
 // administrators are refused by the names of their roles; and where those are said to be harmless, by what services let them read.

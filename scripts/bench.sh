@@ -7,3 +7,7 @@ if [ -n "$STACKGATE_BENCH_MILLION" ]; then
 	env -u OS_AUTH_URL bin/stackgate bench --accounts 1000000 "$@"
 fi
 go test -run '^$' -bench . -benchmem ./internal/iam ./internal/registry ./internal/rbac ./internal/keys ./internal/keystone ./internal/oidc ./internal/gateway
+# Beside real Swift, where Debian's packages are (scripts/real-packages.sh installs them).
+if [ -n "$STACKGATE_REAL" ]; then
+	go test -run '^$' -bench RealSwift -benchtime 5x .
+fi
