@@ -124,6 +124,40 @@ func (d *dev) runLong(t *testing.T, w way, tool, first, long, after string) {
 	}
 }
 
+// terraform sends with curl what Terraform's provider was recorded to send: a login, a look-up, and both again when its token has ended.
+const terraform = waitFor + `
+	set -eu; mkdir "$2"; cd "$2"
+	call() { curl -sS -A "HashiCorp Terraform/1.11.4 (+https://www.terraform.io) Terraform Plugin SDK/v2.40.1 Terraform Provider OpenStack/dev gophercloud/v2.13.0" -H "Accept: application/json" "$@"; }
+	case $OS_AUTH_TYPE in
+	v3password) body='{"auth":{"identity":{"methods":["password"],"password":{"user":{"domain":{"name":"'$OS_USER_DOMAIN_NAME'"},"name":"'$OS_USERNAME'","password":"'$OS_PASSWORD'"}}},"scope":{"project":{"id":"'$OS_PROJECT_ID'"}}}}' ;;
+	*) body='{"auth":{"identity":{"application_credential":{"id":"'$OS_APPLICATION_CREDENTIAL_ID'","secret":"'$OS_APPLICATION_CREDENTIAL_SECRET'"},"methods":["application_credential"]}}}' ;;
+	esac
+	login() {
+		is 201 call -D head -o answer -w '%{http_code}' -H "Content-Type: application/json" -d "$body" "$OS_AUTH_URL/auth/tokens"
+		token=$(tr -d '\r' <head | sed -n 's/^X-Subject-Token: //Ip')
+		url=$(python3 -c 'import json, os; print([e["url"] for s in json.load(open("answer"))["token"]["catalog"] if s["type"] == "network"
+			for e in s["endpoints"] if e["region"] == os.environ["OS_REGION_NAME"] and e["interface"] == "public"][0])')
+	}
+	look() { call -o networks -w '%{http_code}' -H "X-Auth-Token: $token" "$url/v2.0/networks?name=Ext-Net"; }
+	login; is 200 look; sleep 3; until_is 401 look
+	login; is 200 look; has Ext-Net cat networks`
+
+// TestTerraformsRun is the provider's requests, directly and through exec. The provider itself is in no registry.
+func TestTerraformsRun(t *testing.T) {
+	d := startDev(t, t.TempDir(), "--token-life", "6s")
+	d.entries("terraform", "infrastructureSupervisor")
+	write(t, filepath.Join(d.dir, "terraform.sh"), terraform)
+	var all sync.WaitGroup
+	for _, w := range ways {
+		all.Go(func() {
+			if out, err := d.sh("terraform-"+w.door, w.before+`sh -c "$(cat terraform.sh)" sh x "$1"`, strings.NewReplacer(" ", "-", ",", "").Replace(w.name)); err != nil {
+				t.Errorf("%s: %v\n%s", w.name, err, out)
+			}
+		})
+	}
+	all.Wait()
+}
+
 // TestAnsible runs the playbook of docs/tools.md with the lines that stand there, with tokens that end before it does.
 func TestAnsible(t *testing.T) {
 	t.Parallel()
