@@ -1,7 +1,6 @@
 package stackgate
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -82,7 +81,7 @@ func BenchmarkRealSwift(b *testing.B) {
 	for i, name := range []string{"reads", "down", "up"} {
 		b.ReportMetric(ways[1].took[i].Seconds()/ways[0].took[i].Seconds(), name+"-of-direct")
 	}
-	b.Log(fmt.Sprintf("%d connections for small reads of 2 KiB, one for %d MiB", benchAtOnce, benchLarge>>20))
+	b.Logf("%d connections for small reads of 2 KiB, one for %d MiB", benchAtOnce, benchLarge>>20)
 }
 
 // atOnce calls f n times, over benchAtOnce connections.

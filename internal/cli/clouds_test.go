@@ -88,7 +88,7 @@ func TestSecretsFromTheEnvironment(t *testing.T) {
 // is not signed by whom we trust.
 func TestM4_CertificatesAreAlwaysChecked(t *testing.T) {
 	asked := 0
-	keystone := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { asked++; http.Error(w, "no", 401) }))
+	keystone := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { asked++; http.Error(w, "no", http.StatusUnauthorized) }))
 	defer keystone.Close()
 	keystone.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
 	text := strings.Replace(member, "https://keystone.example", keystone.URL, 1)

@@ -163,16 +163,13 @@ func (r *replacer) fill() {
 	r.in, r.err = r.in[:len(r.in)+n], err
 	out, left := r.out[:0], r.in
 	for {
-		i := bytes.Index(left, []byte(`"http`))
+		i := bytes.Index(left, []byte(start))
 		if i < 0 {
-			keep := min(len(left), len(`"http`)-1)
-			if r.err != nil {
-				keep = 0
-			}
-			out, left = append(out, left[:len(left)-keep]...), left[len(left)-keep:]
+			keep := len(left) - r.begun(left)
+			out, left = append(out, left[:keep]...), left[keep:]
 			break
 		}
-		if r.err == nil && len(left)-i-1 < r.links.longest {
+		if r.err == nil && r.links.undecided(left[i+1:]) {
 			out, left = append(out, left[:i]...), left[i:]
 			break
 		}
@@ -180,9 +177,25 @@ func (r *replacer) fill() {
 		out = append(out, left[:i+1]...)
 		out = append(out, to...)
 		if left = left[i+1+n:]; n == 0 {
-			out, left = append(out, left[:4]...), left[4:]
+			out, left = append(out, left[:len(start)-1]...), left[len(start)-1:]
 		}
 	}
 	r.in = r.in[:copy(r.in, left)]
 	r.out = out
 }
+
+// start is what every text begins with that may be a link.
+const start = `"http`
+
+// begun is how many bytes at the end of b may be the beginning of start. No others are held back: what the service has sent is to go on.
+func (r *replacer) begun(b []byte) int {
+	for n := min(len(b), len(start)-1); n > 0 && r.err == nil; n-- {
+		if string(b[len(b)-n:]) == start[:n] {
+			return n
+		}
+	}
+	return 0
+}
+
+// undecided reports whether more of a text must be read to know whether it is a link.
+func (l *links) undecided(b []byte) bool { return len(b) < l.longest && bytes.IndexByte(b, '"') < 0 }

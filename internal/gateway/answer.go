@@ -26,26 +26,23 @@ func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 func (a *answer) WriteHeader(status int) {
 	if status >= http.StatusOK || status == http.StatusSwitchingProtocols {
-		a.begin(status)
+		a.begin()
 	}
 	a.ResponseWriter.WriteHeader(status)
 }
 
 func (a *answer) Write(b []byte) (int, error) {
-	a.begin(http.StatusOK)
+	a.begin()
 	a.watch.moved.Add(1)
 	return a.ResponseWriter.Write(b)
 }
 
-func (a *answer) begin(status int) {
+func (a *answer) begin() {
 	if a.begun {
 		return
 	}
 	a.begun = true
 	a.watch.phase.Store(answering)
-	if status == http.StatusSwitchingProtocols {
-		a.watch.phase.Store(upgraded)
-	}
 	h := a.Header()
 	h[requestIDHeader] = a.id
 	if a.noted != nil {

@@ -40,7 +40,7 @@ func pair(b *testing.B, upstream http.Handler) (gateway, bare string) {
 		return h
 	})
 	proxy := httptest.NewServer(&httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }, Transport: NewTransport(Limits{}, nil), FlushInterval: -1, BufferPool: &bufferPool{}})
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }, Transport: NewTransport(0, nil), FlushInterval: -1, BufferPool: &bufferPool{}})
 	b.Cleanup(proxy.Close)
 	return w.gw.URL, proxy.URL
 }

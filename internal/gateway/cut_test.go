@@ -125,6 +125,36 @@ func TestAWebSocketPassesAndIsCutWhenItsRoleIsGone(t *testing.T) {
 	}
 }
 
+// TestAWebSocketMayBeSilent for longer than a body may.
+func TestAWebSocketMayBeSilent(t *testing.T) {
+	up := httptest.NewServer(http.HandlerFunc(echoSocket))
+	t.Cleanup(up.Close)
+	w := &world{roles: map[string]rbac.Roles{"all": rbac.AllRoles}}
+	w.serve(t, func(s rbac.Service) http.Handler {
+		h, err := NewProxy(ProxyConfig{Service: s, URL: up.URL, Answer: 20 * time.Millisecond, Idle: 20 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	})
+	c, err := net.Dial("tcp", strings.TrimPrefix(w.gw.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	io.WriteString(c, "GET /GRA1/ai-training/v1/job/1/exec HTTP/1.1\r\nHost: gw\r\nAuthorization: Bearer all\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	in := bufio.NewReader(c)
+	if resp, err := http.ReadResponse(in, nil); err != nil || resp.StatusCode != 101 {
+		t.Fatalf("%v %v", resp, err)
+	}
+	time.Sleep(200 * time.Millisecond)
+	io.WriteString(c, "hello\n")
+	if line, err := in.ReadString('\n'); line != "hello\n" || err != nil {
+		t.Fatalf("%q %v", line, err)
+	}
+}
+
 // One connection serves many calls; no watch of an earlier one may cut a later one.
 func TestAConnectionOutlivesItsWatches(t *testing.T) {
 	w := newWorld(t)

@@ -24,7 +24,7 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, c *call) {
 		c.watch.cancel = cancel
 	}
 	if proxied {
-		c.watch.idle = proxy.c.Idle
+		c.watch.answer, c.watch.idle = proxy.c.Answer, proxy.c.Idle
 		c.leg = leg{project: c.project(), credential: !c.open, watch: &c.watch}
 		ctx = context.WithValue(ctx, legKey{}, &c.leg)
 	}
@@ -40,7 +40,7 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, c *call) {
 	}
 	a := newAnswer(w, requestID(r), &c.watch, noted)
 	c.next.ServeHTTP(a, out)
-	a.begin(http.StatusOK) // a connection that was taken over has no other beginning
+	a.begin() // a connection that was taken over has no other beginning
 }
 
 // project is the one that the call is about, "" if it is about none.

@@ -27,6 +27,7 @@ type ProxyConfig struct {
 	// NotServed, or else mean that nobody can say now.
 	Way func(ctx context.Context, project string, credential bool) (Way, error)
 
+	Answer time.Duration     // how long an answer may take to begin, once the request is sent; 0: for ever
 	Idle   time.Duration     // how long nothing may move in a body, either way; 0: for ever
 	AtOnce int               // how many calls may be under way; more are refused; 0: any number
 	Closed func(string) bool // the names of operations that are turned off; nil: none
@@ -75,7 +76,7 @@ func NewProxy(c ProxyConfig) (*Proxy, error) {
 		p.c.Now = time.Now
 	}
 	if p.c.Transport == nil {
-		p.c.Transport = NewTransport(Limits{}, nil)
+		p.c.Transport = NewTransport(0, nil)
 	}
 	p.reverse = &httputil.ReverseProxy{
 		Rewrite: p.rewrite, Transport: sender{p.c.Transport}, ModifyResponse: answered, FlushInterval: -1, BufferPool: &bufferPool{},
@@ -149,7 +150,9 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 // answered has the answer changed, where its Way wants that.
 func answered(resp *http.Response) error {
 	l := legOf(resp.Request.Context())
-	if resp.StatusCode != http.StatusSwitchingProtocols {
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		l.watch.phase.Store(upgraded) // ReverseProxy takes the connection over, and nobody sees an answer begin
+	} else {
 		l.watch.phase.Store(receiving)
 		resp.Body = &cloudBody{resp.Body, resp.Request.Context()}
 	}

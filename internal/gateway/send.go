@@ -137,31 +137,21 @@ func (b *onceBody) Close() error {
 // rewind reports whether the body is as it was, and sees to it that it stays so.
 func (b *onceBody) rewind() bool { return b.state.CompareAndSwap(unread, sealed) }
 
-// Limits of the connections to a service. 0 is the default.
-type Limits struct {
-	Connect time.Duration // to connect, TLS included; 10 seconds
-	Answer  time.Duration // until an answer begins, once the request is sent; 2 minutes
-	Idle    int           // idle connections kept; 1024. As large as the concurrency, or connections are made anew under load
-}
+// idleConnections are kept of each service. Fewer than the concurrency, and connections are made anew under load.
+const idleConnections = 1024
 
-// NewTransport makes what carries calls to services.
-func NewTransport(l Limits, t *tls.Config) *http.Transport {
-	if l.Connect == 0 {
-		l.Connect = 10 * time.Second
-	}
-	if l.Answer == 0 {
-		l.Answer = 2 * time.Minute
-	}
-	if l.Idle == 0 {
-		l.Idle = 1024
+// NewTransport makes what carries calls to services. connect is how long it may take to connect, TLS included; 0: ten seconds. All other limits
+// are those of the watch, which costs a call less than a timer of its own.
+func NewTransport(connect time.Duration, t *tls.Config) *http.Transport {
+	if connect == 0 {
+		connect = 10 * time.Second
 	}
 	return &http.Transport{
-		DialContext:           (&net.Dialer{Timeout: l.Connect, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:           (&net.Dialer{Timeout: connect, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig:       t,
-		TLSHandshakeTimeout:   l.Connect,
-		ResponseHeaderTimeout: l.Answer,
-		MaxIdleConns:          l.Idle,
-		MaxIdleConnsPerHost:   l.Idle,
+		TLSHandshakeTimeout:   connect,
+		MaxIdleConns:          0, // of each service, not of all
+		MaxIdleConnsPerHost:   idleConnections,
 		IdleConnTimeout:       90 * time.Second,
 		ExpectContinueTimeout: time.Second,
 		DisableCompression:    true,

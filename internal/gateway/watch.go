@@ -30,19 +30,26 @@ type watch struct {
 	addr   netip.Addr
 	since  time.Time
 
+	answer  time.Duration // how long the answer may take to begin; 0: for ever
 	idle    time.Duration // how long nothing may move while a body should; 0: for ever
 	phase   atomic.Int32
 	reading atomic.Bool   // from the client, which it may be waiting for
 	moved   atomic.Uint64 // goes up whenever something moves
-	seen    uint64        // moved, when last looked at; belongs to check
-	seenAt  time.Time     // when it had last gone up
+	seen    seen          // belongs to check
 }
 
-// The phases of a call. While it waits for its answer to begin, the transport's own limit counts.
+// seen is what check has seen last that was new.
+type seen struct {
+	at    time.Time
+	phase int32
+	moved uint64
+}
+
+// The phases of a call.
 const (
-	waiting   int32 = iota
-	sending         // the client's body
-	receiving       // the answer's header is here, and nothing of it has been sent on
+	waiting   int32 = iota // for the answer to begin
+	sending                // the client's body
+	receiving              // the answer's header is here, and nothing of it has been sent on
 	answering
 	upgraded // a WebSocket may be silent
 )
@@ -157,12 +164,20 @@ func (r *running) giveUp(c *call) {
 
 // stalled reports whether nothing has moved for too long in a phase in which something should.
 func (w *watch) stalled(now time.Time) bool {
-	moved, phase := w.moved.Load(), w.phase.Load()
-	if w.idle == 0 || phase == waiting || phase == upgraded || moved != w.seen || w.seenAt.IsZero() {
-		w.seen, w.seenAt = moved, now
+	is := seen{w.seen.at, w.phase.Load(), w.moved.Load()}
+	if is != w.seen || is.at.IsZero() {
+		is.at = now
+		w.seen = is
 		return false
 	}
-	return now.Sub(w.seenAt) >= w.idle
+	limit := w.idle
+	switch is.phase {
+	case waiting:
+		limit = w.answer
+	case upgraded:
+		return false
+	}
+	return limit > 0 && now.Sub(is.at) >= limit
 }
 
 // stillAllowed asks again what authenticate and judge asked. Every error is a no.

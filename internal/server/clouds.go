@@ -38,6 +38,9 @@ type CloudLimits struct {
 }
 
 func (l *CloudLimits) fill() {
+	if l.Answer == 0 {
+		l.Answer = 2 * time.Minute
+	}
 	if l.Idle == 0 {
 		l.Idle = 2 * time.Minute
 	}
@@ -113,7 +116,7 @@ func (s *Server) newCloud(c Cloud) (*realCloud, error) {
 
 func newCloud(publicURL string, c Cloud) (*realCloud, error) {
 	c.Limits.fill()
-	r := &realCloud{c: c, transport: gateway.NewTransport(gateway.Limits{Connect: c.Limits.Connect, Answer: c.Limits.Answer}, c.TLS)}
+	r := &realCloud{c: c, transport: gateway.NewTransport(c.Limits.Connect, c.TLS)}
 	c.Config.Public, c.Config.Identity, c.Config.Transport = serviceURLs(publicURL), publicURL+"/v3", r.transport
 	var err error
 	r.Cloud, err = cloud.New(c.Config)
@@ -202,7 +205,7 @@ func (s *Server) proxiesOf(c *realCloud, region string, names []string) gateway.
 
 func (c *realCloud) proxy(region, service string) *gateway.Proxy {
 	conf := gateway.ProxyConfig{
-		Service: rbac.Service(service), Transport: c.transport, Idle: c.c.Limits.Idle, AtOnce: c.c.Limits.AtOnce,
+		Service: rbac.Service(service), Transport: c.transport, Answer: c.c.Limits.Answer, Idle: c.c.Limits.Idle, AtOnce: c.c.Limits.AtOnce,
 		Way: func(ctx context.Context, project string, credential bool) (gateway.Way, error) {
 			return c.way(ctx, project, region, service, credential)
 		},

@@ -3,12 +3,12 @@ package server_test
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -246,19 +246,23 @@ func TestACloudThatIsAwayAtTheStart(t *testing.T) {
 func TestNothingIsLeftBehind(t *testing.T) {
 	b := startBehind(t, brief)
 	token := "X-Auth-Token: " + b.Scoped(b.ServiceAccount("robot", allRights()...))
-	b.Do("GET", serversPath, "", token)
+	calls := func() {
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() { b.Do("GET", serversPath, "", token) })
+		}
+		wg.Wait()
+	}
+	calls() // leaves as many connections as the last ones will
 	b.requests("")
 	before := runtime.NumGoroutine()
-	for i := range 30 {
-		switch i % 3 {
-		case 0:
-			b.when("servers/detail", func(http.ResponseWriter, *http.Request) { breakOff() })
-		case 1:
-			b.when("servers/detail", func(_ http.ResponseWriter, r *http.Request) { untilGone(r) })
-		default:
-			b.behave()
-		}
-		b.Do("GET", serversPath, "", token)
+	for _, h := range []http.HandlerFunc{
+		func(http.ResponseWriter, *http.Request) { breakOff() },
+		func(_ http.ResponseWriter, r *http.Request) { untilGone(r) },
+		func(http.ResponseWriter, *http.Request) {},
+	} {
+		b.when("servers/detail", h)
+		calls()
 	}
 	b.behave()
 	if logins := b.requests("/v3/auth/tokens"); len(logins) != 0 {
@@ -286,20 +290,15 @@ func TestOneLoginForAll(t *testing.T) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	b.requests("")
-	errs := make(chan error, 50)
-	for range cap(errs) {
-		go func() {
-			a := b.Do("GET", serversPath, "", token)
-			if errs <- nil; a.Status != 200 {
-				errs <- fmt.Errorf("%d", a.Status)
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			if a := b.Do("GET", serversPath, "", token); a.Status != 200 {
+				t.Errorf("%d %s", a.Status, a.Body)
 			}
-		}()
+		})
 	}
-	for range cap(errs) {
-		if err := <-errs; err != nil {
-			t.Error(err)
-		}
-	}
+	wg.Wait()
 	if n := len(b.requests("/v3/auth/tokens")); n > 0 {
 		t.Errorf("%d logins", n)
 	}
