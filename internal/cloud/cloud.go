@@ -140,7 +140,25 @@ func (c *Cloud) Open(ctx context.Context) (away, err error) {
 		})
 	}
 	wg.Wait()
-	return c.sort(errs)
+	away, err = c.sort(errs)
+	if away == nil && err == nil {
+		err = c.missing()
+	}
+	return away, err
+}
+
+// missing refuses a configuration by which nothing is served, or less than it says: a slip would look like a cloud that is away.
+func (c *Cloud) missing() error {
+	places := c.Places()
+	if len(places) == 0 {
+		return fmt.Errorf("cloud %s: no service of its catalog is served: 'stackgate doctor --config' shows why", c.c.Name)
+	}
+	for _, region := range c.c.Regions {
+		if places[c.called(region)] == nil {
+			return fmt.Errorf("cloud %s: regions: the catalog has no service in %q that is served", c.c.Name, region)
+		}
+	}
+	return nil
 }
 
 // sort tells errors that may pass from those that will not.

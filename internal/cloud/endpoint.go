@@ -98,10 +98,15 @@ func (c *Cloud) region(e tokens.Endpoint) (name string, served bool) {
 	if c.c.Regions != nil && !slices.Contains(c.c.Regions, theirs) {
 		return "", false
 	}
+	return c.called(theirs), theirs != ""
+}
+
+// called is what a region of the cloud's is called here.
+func (c *Cloud) called(theirs string) string {
 	if ours := c.c.Rename[theirs]; ours != "" {
-		return ours, true
+		return ours
 	}
-	return theirs, theirs != ""
+	return theirs
 }
 
 // version is the version at the end of an address: /v2.1, /v3.

@@ -20,6 +20,7 @@ import (
 	"github.com/stackgate/stackgate/internal/keys"
 	"github.com/stackgate/stackgate/internal/server"
 	"github.com/stackgate/stackgate/internal/servertest"
+	"github.com/stackgate/stackgate/internal/urn"
 	"github.com/stackgate/stackgate/serviceaccount"
 )
 
@@ -305,9 +306,14 @@ func TestRegionsAreChosenAndRenamed(t *testing.T) {
 	if a := b.Do("GET", "/GRA1/compute/v2.1/servers", "", token); a.Status != 404 {
 		t.Errorf("%d %s", a.Status, a.Body)
 	}
-	bad := func(c *server.Cloud) { c.Rename = map[string]string{"GRA1": "v3"} }
-	if err := b.fails(t, bad); !strings.Contains(err.Error(), "rename") {
-		t.Error(err)
+	for says, bad := range map[string]func(*server.Cloud){
+		"rename":             func(c *server.Cloud) { c.Rename = map[string]string{"GRA1": "v3"} },
+		"no service in":      func(c *server.Cloud) { c.Regions = []string{"BHS1", "BHS2"} },
+		"no service of its ": func(c *server.Cloud) { c.Regions = []string{"BHS2"} },
+	} {
+		if err := b.fails(t, bad); !strings.Contains(err.Error(), says) {
+			t.Error(err)
+		}
 	}
 }
 
@@ -317,6 +323,20 @@ func TestAProjectThatTheCloudDoesNotHave(t *testing.T) {
 	b.start(t, func(c *server.Cloud) { c.Projects = map[string]*serviceaccount.Config{project: nil} })
 	if _, err := b.Registry().CreateProject(context.Background(), b.Operator, iam.Project{ID: other, Owner: servertest.Account, Name: "other"}); err != nil {
 		t.Fatal(err)
+	}
+	robot := b.ServiceAccount("robot")
+	b.Policy(iam.Policy{
+		Name: "other", Identities: []urn.URN{robot.Identity()}, Resources: []urn.URN{urn.Project(servertest.Account.Partition, string(other))},
+		Permissions: iam.Permissions{Allow: allRights()},
+	})
+	a := b.Do("POST", "/v3/auth/tokens", `{"auth":{"identity":{"methods":["token"],"token":{"id":"`+b.Unscoped(robot)+`"}},"scope":{"project":{"id":"`+
+		string(other)+`"}}}}`, "Content-Type: application/json")
+	if a.Status != 201 || strings.Contains(a.Body, "/GRA1/compute") || !strings.Contains(a.Body, `"type":"identity"`) {
+		t.Errorf("its catalog: %d %s", a.Status, a.Body)
+	}
+	token := "X-Auth-Token: " + a.Header.Get("X-Subject-Token")
+	if a := b.Do("GET", serversPath, "", token); a.Status != 403 || !strings.Contains(a.Body, "no such service") {
+		t.Errorf("its call: %d %s", a.Status, a.Body)
 	}
 	// The open call of a stranger to a project that is ours and not the cloud's, and to one that nobody knows.
 	for id, status := range map[string]int{string(other): 403, "2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e2e": 401} {
