@@ -371,3 +371,25 @@ func TestTwoCloudsOfOneRegionAreRefused(t *testing.T) {
 		t.Error(err, s)
 	}
 }
+
+func TestTwoClouds(t *testing.T) {
+	one, two := startInner(t), startInner(t)
+	one.Server = servertest.Start(t, func(c *server.Config) {
+		one.configure(c, func(c *server.Cloud) { c.Regions = []string{"GRA1"} })
+		two.configure(c, func(c *server.Cloud) {
+			c.Name, c.Regions, c.Rename = "second", []string{"GRA1"}, map[string]string{"GRA1": "there"}
+		})
+	})
+	scoped := one.Scope(one.Unscoped(one.ServiceAccount("robot", allRights()...)))
+	token := "X-Auth-Token: " + scoped.Header.Get("X-Subject-Token")
+	for region, cloud := range map[string]*behind{"GRA1": one, "there": two} {
+		one.requests("")
+		two.requests("")
+		if a := one.Do("GET", "/"+region+"/compute/v2.1/servers/detail", "", token); a.Status != 200 || !strings.Contains(a.Body, one.URL+"/"+region+"/compute/") {
+			t.Errorf("%s: %d %s", region, a.Status, a.Body)
+		}
+		if !strings.Contains(scoped.Body, one.URL+"/"+region+"/compute") || len(cloud.requests("/GRA1/compute")) != 1 {
+			t.Errorf("%s leads elsewhere: %s", region, scoped.Body)
+		}
+	}
+}
