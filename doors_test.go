@@ -44,7 +44,9 @@ for name in sorted(config.get_cloud_names()):
 // TestRealClientsAtEveryDoor logs in through every door with what the openrc and clouds-yaml commands print, and meets the same
 // rights behind each; a service account that is disabled is out at all of them.
 func TestRealClientsAtEveryDoor(t *testing.T) {
+	t.Parallel()
 	eachClient(t, func(t *testing.T, c client) {
+		t.Parallel()
 		d := startDev(t, t.TempDir())
 		id := strings.TrimSpace(d.ok("admin.env", doorFiles))
 		for _, rc := range []string{"oidc.rc", "password.rc", "application-credential.rc", "id_token.rc", "access_token.rc"} {

@@ -68,17 +68,17 @@ func gophercloudProgram(ctx context.Context) error {
 
 // TestGophercloudOutlivesItsToken runs the program through all doors, directly.
 func TestGophercloudOutlivesItsToken(t *testing.T) {
+	t.Parallel()
 	d := startDev(t, t.TempDir(), "--token-life", "6s")
 	d.entries("go", "infrastructureSupervisor")
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv(programVariable, "8s")
 	var all sync.WaitGroup
 	for _, door := range []string{"oidc", "password", "application-credential"} {
 		all.Go(func() {
-			if out, err := d.sh("go-"+door, self); err != nil || out != "listed true with another token at the end: true\n" {
+			if out, err := d.sh("go-"+door, programVariable+"=8s "+self); err != nil || out != "listed true with another token at the end: true\n" {
 				t.Errorf("%s: %v %s", door, err, out)
 			}
 		})
@@ -91,6 +91,7 @@ const execScript = `export XDG_RUNTIME_DIR="$PWD/run"; mkdir -p run; chmod 700 r
 
 // TestToolsThroughExec runs tools in every mode, with tokens that live for six seconds, over their ends.
 func TestToolsThroughExec(t *testing.T) {
+	t.Parallel()
 	d := startDev(t, t.TempDir(), "--token-life", "6s")
 	d.automator("all", "administrator")
 	self, err := os.Executable()
@@ -104,11 +105,9 @@ func TestToolsThroughExec(t *testing.T) {
 	}
 	for _, mode := range []string{"application-credential", "password", "token"} {
 		t.Run(mode, func(t *testing.T) {
-			t.Setenv(programVariable, "8s")
-			if out := through(t, mode, self); out != "listed true with another token at the end: true\n" {
+			if out := through(t, mode, "env", programVariable+"=8s", self); out != "listed true with another token at the end: true\n" {
 				t.Errorf("gophercloud: %s", out)
 			}
-			t.Setenv(programVariable, "")
 			eachClient(t, func(t *testing.T, c client) {
 				if out := through(t, mode, c.openstack, "server", "list", "-f", "value", "-c", "Name"); out != "name_vm\n" {
 					t.Errorf("server list: %s", out)

@@ -21,7 +21,9 @@ func (d *dev) automator(name string, rights ...string) {
 // TestCommands runs the openstack commands that the sandbox is for. Each has to work and to mean something: what one
 // makes, another shows.
 func TestCommands(t *testing.T) {
+	t.Parallel()
 	eachClient(t, func(t *testing.T, c client) {
+		t.Parallel()
 		d := startDev(t, t.TempDir())
 		d.automator("all", "administrator", "aiTrainingOperator")
 		upload := make([]byte, 100<<20)
@@ -175,7 +177,9 @@ var commands = []struct{ name, script string }{
 
 // TestStateOutlivesARestart stops dev in an orderly way and starts it again on the same folder.
 func TestStateOutlivesARestart(t *testing.T) {
+	t.Parallel()
 	eachClient(t, func(t *testing.T, c client) {
+		t.Parallel()
 		dir := t.TempDir()
 		d := startDev(t, dir)
 		d.automator("all", "administrator")

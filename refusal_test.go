@@ -8,7 +8,9 @@ import (
 // TestTheClientShowsWhyItWasRefused lets an infrastructureSupervisor try what it may not do: the openstack command prints our sentence, and
 // stackgate explain finds the request id that it prints beside it.
 func TestTheClientShowsWhyItWasRefused(t *testing.T) {
+	t.Parallel()
 	eachClient(t, func(t *testing.T, c client) {
+		t.Parallel()
 		d := startDev(t, t.TempDir())
 		d.automator("reader", "infrastructureSupervisor")
 		needs := func(role, right string) string {

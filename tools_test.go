@@ -10,6 +10,7 @@ import (
 
 // TestToolsPage runs what docs/tools.md says, line by line, in a folder with a fresh stackgate dev.
 func TestToolsPage(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile("docs/tools.md")
 	if err != nil {
 		t.Fatal(err)
@@ -27,9 +28,10 @@ func TestToolsPage(t *testing.T) {
 	if len(blocks) < 5 {
 		t.Fatal("no lines found")
 	}
-	d := startDev(t, filepath.Join(t.TempDir(), ".stackgate"))
-	d.dir = filepath.Dir(d.dir)
 	eachClient(t, func(t *testing.T, c client) {
+		t.Parallel()
+		d := startDev(t, filepath.Join(t.TempDir(), ".stackgate"))
+		d.dir = filepath.Dir(d.dir)
 		path := "PATH=" + filepath.Dir(c.openstack) + ":$PATH\n" // its openstack, and its python3
 		out, err := d.sh("", path+"set -x\n"+script)
 		if err != nil || strings.Count(out, "name_vm") < 6 {
