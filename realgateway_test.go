@@ -38,7 +38,7 @@ const limit = 3 * time.Second
 
 func startFront(t testing.TB) *front {
 	t.Helper()
-	realcloud.Need(t, append(append([]string{"openstack", "apache2", "curl"}, realcloud.SwiftPrograms...), realcloud.GlancePrograms...)...)
+	realcloud.Need(t, append(append([]string{"openstack", "apache2", "curl", "openssl"}, realcloud.SwiftPrograms...), realcloud.GlancePrograms...)...)
 	bin, err := binary()
 	if err != nil {
 		t.Fatal(err)

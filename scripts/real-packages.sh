@@ -3,7 +3,7 @@
 set -eu
 
 packages="
-  python3-openstackclient python3-keystonemiddleware python3-swiftclient
+  curl openssl python3-openstackclient python3-keystonemiddleware python3-swiftclient
   swift-proxy swift-account swift-container swift-object
   glance-api python3-glanceclient
   python3-neutron python3-cinder
