@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/stackgate/stackgate/internal/realcloud"
 )
 
 // binary builds the program once for all tests of this package.
@@ -119,21 +119,10 @@ func (g *greeting) all() string {
 	return string(g.text)
 }
 
-// freePort finds an address that nobody has, where the system takes none from by itself: a port of its choice may be some
-// connection's before a server has it.
+// freePort finds an address for a server that does not choose one by itself.
 func freePort(t *testing.T) string {
 	t.Helper()
-	for {
-		address := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
-		l, err := net.Listen("tcp", address)
-		if err == nil {
-			_ = l.Close()
-			return address
-		}
-		if !errors.Is(err, syscall.EADDRINUSE) {
-			t.Fatal(err)
-		}
-	}
+	return fmt.Sprintf("127.0.0.1:%d", realcloud.FreePort(t))
 }
 
 // sh runs a shell script with the environment that sourcing the named file in the dev folder gives, and returns what it prints.

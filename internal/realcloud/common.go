@@ -11,6 +11,8 @@ package realcloud
 
 import (
 	"bytes"
+	"errors"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -155,13 +157,21 @@ func (p *Process) report() {
 	}
 }
 
-// FreePort is a port of loopback that nothing listened on just now.
+// FreePort is a port of loopback that nothing listened on just now, where the system takes none from by itself: a port of its choice may be some
+// connection's before a server has it.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer func() { must(t, l.Close()) }()
-	return l.Addr().(*net.TCPAddr).Port
+	for {
+		port := 10_000 + rand.IntN(20_000)
+		l, err := net.Listen("tcp", address(port))
+		if err == nil {
+			must(t, l.Close())
+			return port
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			t.Fatal(err)
+		}
+	}
 }
 
 // address is a port of loopback as host:port.
