@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -123,12 +122,7 @@ func TestToolsThroughExec(t *testing.T) {
 // TestSwiftThroughExec is the swift command, which takes the first region of the catalog with an application credential, and the right one with a
 // password.
 func TestSwiftThroughExec(t *testing.T) {
-	if _, err := exec.LookPath("swift"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("swift is not installed: apt-get install python3-swiftclient")
-	}
+	needed(t, programs("swift"))
 	d := startDev(t, t.TempDir(), "--token-life", "6s")
 	d.automator("all", "objectstoreOperator")
 	write(t, filepath.Join(d.dir, "file"), "content\n")

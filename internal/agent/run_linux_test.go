@@ -40,7 +40,7 @@ func onTerminal(t *testing.T, script string) (*exec.Cmd, *os.File) {
 	t.Helper()
 	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = keyboard.Close() })
 	var unlock, number int32

@@ -20,6 +20,9 @@ func (x *extension) apply(t *Table, op *Operation) error {
 	if reason := op.wide(); reason != "" && !op.override {
 		return fmt.Errorf("%s %s: %s; if that is meant, end the line with override: true", op.Method, op.Path, reason)
 	}
+	if t.namesProject(op) && !op.override {
+		return fmt.Errorf("%s %s: it names one project, whichever the token's is; if that is meant, end the line with override: true", op.Method, op.Path)
+	}
 	old := t.overlapping(op)
 	if !op.override {
 		if err := op.narrow(old); err != nil {
@@ -82,8 +85,10 @@ func (t *Table) overlapping(op *Operation) []*Operation {
 			continue
 		}
 		found = append(found, r.ops...)
-		if op.Action != "" {
-			found = append(found, r.actions[op.Action]...)
+		for action, ops := range r.actions {
+			if op.Action == "" || op.Action == action { // without an action it would judge them all
+				found = append(found, ops...)
+			}
 		}
 	}
 	if i := slices.IndexFunc(found, op.sameCall); i >= 0 {
@@ -91,6 +96,31 @@ func (t *Table) overlapping(op *Operation) []*Operation {
 	}
 	return found
 }
+
+// namesProject reports whether the line has a word in the place of a project that may be one's id, and so would go past the comparison
+// with the token's.
+func (t *Table) namesProject(op *Operation) bool {
+	for _, path := range op.paths() {
+		n := t.roots[op.Service]
+		for _, seg := range strings.Split(path, "/")[1:] {
+			if n == nil {
+				break
+			}
+			if m := n.param; m != nil && m.isProj && mayBeProject(strings.TrimPrefix(seg, m.project)) {
+				return true
+			}
+			if next := n.literals[seg]; next != nil || !strings.Contains(seg, "{") {
+				n = next
+			} else {
+				n = n.param
+			}
+		}
+	}
+	return false
+}
+
+// mayBeProject goes by what the services' routers take for a project's id.
+func mayBeProject(s string) bool { return s != "" && strings.Trim(s, "0123456789abcdef-") == "" }
 
 // sampleValue stands for any value of a parameter. No literal segment is that.
 const sampleValue = "\x00"

@@ -89,6 +89,9 @@ func TestOperatorsCannotWidenByAccident(t *testing.T) {
 		"an override of the syntax":            {"GET /servers list compute_read override: yes"},
 		"a service that is not there":          {"service identity\nGET /v3/users list compute_read"},
 		"a parameter in a project's place":     {"prefix /v2.1\nGET /{id}/x x compute_read"},
+		"all actions of one server":            {"POST /servers/mine/action act compute_manage"},
+		"a project's id in a project's place":  {"prefix /v2.1/0f0f\nGET /servers list compute_manage"},
+		"a new call of one project":            {"prefix /v2.1/0f0f\nGET /os-new new compute_manage"},
 		"a plain line beside actions":          {"POST /servers/{id}/action act compute_manage"},
 	} {
 		if _, err := extended(texts...); err == nil || !strings.HasPrefix(err.Error(), "more.txt:") {
