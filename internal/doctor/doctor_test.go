@@ -117,6 +117,6 @@ func (b broken) RoundTrip(*http.Request) (*http.Response, error) { return nil, b
 type late struct{ http.ResponseWriter }
 
 func (l late) WriteHeader(status int) {
-	l.Header().Set("Date", time.Now().Add(-5*time.Minute - 30*time.Second).UTC().Format(http.TimeFormat))
+	l.Header().Set("Date", time.Now().Add(-5*time.Minute-30*time.Second).UTC().Format(http.TimeFormat))
 	l.ResponseWriter.WriteHeader(status)
 }
