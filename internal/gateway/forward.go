@@ -30,7 +30,8 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, c *call) {
 	}
 	s.running.add(c, w, web.ClientAddr(r), ctx)
 	defer s.running.remove(c)
-	out := c.outgoing(r, ctx)
+	id := []string{requestID(r)}
+	out := c.outgoing(r, ctx, id)
 	var noted func(string)
 	if !c.open {
 		if !proxied || proxy.c.Way == nil {
@@ -38,9 +39,9 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, c *call) {
 		}
 		noted = s.sample(r, c)
 	}
-	a := newAnswer(w, requestID(r), &c.watch, noted)
-	c.next.ServeHTTP(a, out)
-	a.begin() // a connection that was taken over has no other beginning
+	c.answer.init(w, id, &c.watch, noted)
+	c.next.ServeHTTP(&c.answer, out)
+	c.answer.begin() // a connection that was taken over has no other beginning
 }
 
 // project is the one that the call is about, "" if it is about none.
@@ -60,7 +61,8 @@ func (s *Server) identify(out *http.Request, c *call) {
 }
 
 // outgoing makes the request that the cloud gets: the judged target, and no identity from outside.
-func (c *call) outgoing(r *http.Request, ctx context.Context) *http.Request {
+// The request is told to the cloud from here on, so its header is made that of the cloud's, where it stands.
+func (c *call) outgoing(r *http.Request, ctx context.Context, id []string) *http.Request {
 	out := r.WithContext(ctx)
 	query, hasQuery := c.target.Query()
 	if c.decision.Dropped {
@@ -76,8 +78,8 @@ func (c *call) outgoing(r *http.Request, ctx context.Context) *http.Request {
 	if hasQuery {
 		out.RequestURI += "?" + query
 	}
-	out.Header = cleanHeader(r.Header, c.service)
-	out.Header["X-Openstack-Request-Id"] = []string{requestID(r)}
+	cleanHeader(out.Header, c.service)
+	out.Header["X-Openstack-Request-Id"] = id
 	out.Trailer = nil
 	switch {
 	case c.hasBody:
@@ -99,34 +101,32 @@ func (s *Server) roleList(roles rbac.Roles) string {
 	return list
 }
 
-// cleanHeader copies h without what only the gateway may say, without credentials, without what Connection (RFC 9110 §7.6.1)
-// lists, so that nothing listed there can take away what is set afterwards, and without any name that a Python server would
-// read as another one.
-func cleanHeader(h http.Header, service rbac.Service) http.Header {
-	out := make(http.Header, len(h)+6)
-	for name, values := range h {
-		if !reserved(name) && !aliased(name, service) {
-			out[name] = values
+// cleanHeader takes out of h what only the gateway may say, credentials, what Connection (RFC 9110 §7.6.1) lists, so that nothing listed
+// there can take away what is set afterwards, and any name that a Python server would read as another one.
+func cleanHeader(h http.Header, service rbac.Service) {
+	connection := h["Connection"]
+	for name := range h {
+		if reserved(name) || aliased(name, service) {
+			delete(h, name)
 		}
 	}
 	upgrade := ""
-	for _, v := range h["Connection"] {
+	for _, v := range connection {
 		for item := range strings.SplitSeq(v, ",") {
 			item = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(item))
 			if item == "Upgrade" {
 				upgrade = "Upgrade"
 			} else {
-				delete(out, item)
+				delete(h, item)
 			}
 		}
 	}
-	delete(out, "Connection")
-	if upgrade != "" && webSocket(out["Upgrade"]) {
-		out["Connection"] = []string{upgrade}
+	delete(h, "Connection")
+	if upgrade != "" && webSocket(h["Upgrade"]) {
+		h["Connection"] = []string{upgrade}
 	} else {
-		delete(out, "Upgrade")
+		delete(h, "Upgrade")
 	}
-	return out
 }
 
 // webSocket reports whether a WebSocket is asked for. Another protocol, such as h2c, would carry calls that nobody judges.

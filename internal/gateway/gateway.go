@@ -147,6 +147,7 @@ type call struct {
 	open     bool   // it needs no token, and goes on with no credential
 	leg      leg
 	watch    watch
+	answer   answer
 }
 
 // ServeHTTP serves one call.

@@ -79,7 +79,7 @@ func NewProxy(c ProxyConfig) (*Proxy, error) {
 		p.c.Transport = NewTransport(0, nil)
 	}
 	p.reverse = &httputil.ReverseProxy{
-		Rewrite: p.rewrite, Transport: sender{p.c.Transport}, ModifyResponse: answered, FlushInterval: -1, BufferPool: &bufferPool{},
+		Rewrite: p.rewrite, Transport: sender{p.c.Transport}, ModifyResponse: answered, BufferPool: &bufferPool{},
 		ErrorHandler: p.fail, ErrorLog: log.New(io.Discard, "", 0), // the record of the request has it
 	}
 	return p, nil

@@ -7,6 +7,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -62,14 +63,29 @@ func New(c Config) *Pipeline {
 // http.ErrAbortHandler passes through, as the standard library wants it.
 func (p *Pipeline) Wrap(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		e := &Event{
+		e := &eventContext{Context: r.Context(), event: Event{
 			RequestID: "req-" + uuid.NewString(), Start: p.c.Now(), Method: r.Method, Path: rawPath(r), Agent: cut(r.UserAgent(), 128),
 			Address: clientAddr(r, p.c.TrustedProxies),
-		}
-		rec := &recorder{ResponseWriter: w, event: e}
-		defer p.finish(rec, e)
-		h.ServeHTTP(rec, r.WithContext(WithEvent(r.Context(), e)))
+		}}
+		e.recorder = recorder{ResponseWriter: w, event: &e.event}
+		defer p.finish(&e.recorder, &e.event)
+		h.ServeHTTP(&e.recorder, r.WithContext(e))
 	})
+}
+
+// An eventContext is the context of a request, and in one piece what goes with it.
+type eventContext struct {
+	context.Context
+	event    Event
+	recorder recorder
+}
+
+// Value gives the Event, for EventOf.
+func (c *eventContext) Value(key any) any {
+	if key == (eventKey{}) {
+		return &c.event
+	}
+	return c.Context.Value(key)
 }
 
 func (p *Pipeline) finish(rec *recorder, e *Event) {
