@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/netip"
 	"net/url"
@@ -268,19 +267,4 @@ func readAuditKey(path string) (ed25519.PrivateKey, error) {
 		return nil, fmt.Errorf("audit key %s: not a key made by 'stackgate init'", path)
 	}
 	return ed25519.NewKeyFromSeed(seed), nil
-}
-
-func newLogger(w io.Writer, format, level string) (*slog.Logger, error) {
-	var l slog.Level
-	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, fmt.Errorf("log_level must be debug, info, warn or error, not %q", level)
-	}
-	o := &slog.HandlerOptions{Level: l}
-	switch format {
-	case "json":
-		return slog.New(slog.NewJSONHandler(w, o)), nil
-	case "text":
-		return slog.New(slog.NewTextHandler(w, o)), nil
-	}
-	return nil, fmt.Errorf("log_format must be json or text, not %q", format)
 }

@@ -52,10 +52,12 @@ Once it answers, it writes into --dir:
 }
 
 func (a *app) runDev(ctx context.Context, o devOptions) error {
-	log, err := newLogger(a.err, o.logFormat, o.logLevel)
+	log, flush, err := newServerLogger(a.err, o.logFormat, o.logLevel)
 	if err != nil {
 		return usageError{err}
 	}
+	defer flush()
+	setHeapFloor()
 	listener, err := o.bind()
 	if err != nil {
 		return err

@@ -34,10 +34,12 @@ func (a *app) runServe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log, err := newLogger(a.err, conf.LogFormat, conf.LogLevel)
+	log, flush, err := newServerLogger(a.err, conf.LogFormat, conf.LogLevel)
 	if err != nil {
 		return err
 	}
+	defer flush()
+	setHeapFloor()
 	sc, err := conf.server(log)
 	if err != nil {
 		return err
