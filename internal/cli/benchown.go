@@ -43,6 +43,7 @@ func (a *app) benchOwn(ctx context.Context, o benchOptions) (report benchReport,
 	if err != nil {
 		return report, err
 	}
+	setHeapFloor()
 	log, err := newLogger(io.Discard, "json", "info") // written and thrown away: what a server does in earnest
 	if err != nil {
 		return report, err
