@@ -33,13 +33,7 @@ func pair(b *testing.B, upstream http.Handler) (gateway, bare string) {
 	}
 	way := Way{Scheme: to.Scheme, Host: to.Host, Token: "one-of-the-cloud", Renew: func(context.Context) string { return "" }}
 	w := &world{roles: map[string]rbac.Roles{"all": rbac.AllRoles}, sample: 100, log: slog.New(slog.NewJSONHandler(io.Discard, nil))}
-	w.serve(b, func(s rbac.Service) http.Handler {
-		h, err := NewProxy(ProxyConfig{Service: s, Way: func(context.Context, string, bool) (Way, error) { return way, nil }})
-		if err != nil {
-			b.Fatal(err)
-		}
-		return h
-	})
+	w.serve(b, proxied(b, ProxyConfig{Way: func(context.Context, string, bool) (Way, error) { return way, nil }}))
 	proxy := httptest.NewServer(&httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }, Transport: NewTransport(0, nil), BufferPool: &bufferPool{}})
 	b.Cleanup(proxy.Close)

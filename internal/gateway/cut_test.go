@@ -67,13 +67,7 @@ func TestATransferIsCutWhenItsRoleIsGone(t *testing.T) {
 			done := make(chan struct{})
 			up := httptest.NewServer(endless(done))
 			t.Cleanup(up.Close)
-			cutAfter(t, func(s rbac.Service) http.Handler {
-				h, err := NewProxy(ProxyConfig{Service: s, URL: up.URL})
-				if err != nil {
-					t.Fatal(err)
-				}
-				return h
-			}, done, change)
+			cutAfter(t, proxied(t, ProxyConfig{URL: up.URL}), done, change)
 		})
 	}
 }
@@ -94,13 +88,7 @@ func TestAWebSocketPassesAndIsCutWhenItsRoleIsGone(t *testing.T) {
 	up := httptest.NewServer(http.HandlerFunc(echoSocket))
 	t.Cleanup(up.Close)
 	w := &world{roles: map[string]rbac.Roles{"all": rbac.AllRoles}}
-	w.serve(t, func(s rbac.Service) http.Handler {
-		h, err := NewProxy(ProxyConfig{Service: s, URL: up.URL})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return h
-	})
+	w.serve(t, proxied(t, ProxyConfig{URL: up.URL}))
 	c, err := net.Dial("tcp", strings.TrimPrefix(w.gw.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)
@@ -130,13 +118,7 @@ func TestAWebSocketMayBeSilent(t *testing.T) {
 	up := httptest.NewServer(http.HandlerFunc(echoSocket))
 	t.Cleanup(up.Close)
 	w := &world{roles: map[string]rbac.Roles{"all": rbac.AllRoles}}
-	w.serve(t, func(s rbac.Service) http.Handler {
-		h, err := NewProxy(ProxyConfig{Service: s, URL: up.URL, Answer: 20 * time.Millisecond, Idle: 20 * time.Millisecond})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return h
-	})
+	w.serve(t, proxied(t, ProxyConfig{URL: up.URL, Answer: 20 * time.Millisecond, Idle: 20 * time.Millisecond}))
 	c, err := net.Dial("tcp", strings.TrimPrefix(w.gw.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)

@@ -174,14 +174,20 @@ func newWorldWaiting(t testing.TB, bodyWait time.Duration) *world {
 	w := &world{bodyWait: bodyWait, upstream: newUpstream(t), roles: map[string]rbac.Roles{
 		"all": rbac.AllRoles, "none": 0, "reader": rbac.RolesOf(rbac.ComputeRead, rbac.ImageRead, rbac.VolumeRead, rbac.NetworkRead)},
 		held: map[string][]iam.Action{"reader": {"publicCloudProject:openstack:infrastructureSupervisor"}}}
-	w.serve(t, func(s rbac.Service) http.Handler {
-		h, err := NewProxy(ProxyConfig{Service: s, URL: "http://" + w.addr})
+	w.serve(t, proxied(t, ProxyConfig{URL: "http://" + w.addr}))
+	return w
+}
+
+// proxied gives each service a Proxy of its own with this configuration.
+func proxied(t testing.TB, c ProxyConfig) func(rbac.Service) http.Handler {
+	return func(s rbac.Service) http.Handler {
+		c.Service = s
+		h, err := NewProxy(c)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return h
-	})
-	return w
+	}
 }
 
 // serve puts a gateway in front of one handler per service.

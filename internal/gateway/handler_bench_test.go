@@ -33,13 +33,7 @@ func BenchmarkHandler(b *testing.B) {
 	cloud := instant{make([]byte, 2048)}
 	way := Way{Scheme: "http", Host: "cloud.example", Token: "one-of-the-cloud", Renew: func(context.Context) string { return "" }}
 	w := &world{roles: map[string]rbac.Roles{"all": rbac.AllRoles}, sample: 100, log: slog.New(slog.NewJSONHandler(io.Discard, nil))}
-	w.serve(b, func(s rbac.Service) http.Handler {
-		h, err := NewProxy(ProxyConfig{Service: s, Transport: cloud, Way: func(context.Context, string, bool) (Way, error) { return way, nil }})
-		if err != nil {
-			b.Fatal(err)
-		}
-		return h
-	})
+	w.serve(b, proxied(b, ProxyConfig{Transport: cloud, Way: func(context.Context, string, bool) (Way, error) { return way, nil }}))
 	for name, h := range map[string]http.Handler{
 		"gateway": w.gw.Config.Handler,
 		"bare":    &httputil.ReverseProxy{Rewrite: func(*httputil.ProxyRequest) {}, Transport: cloud, BufferPool: &bufferPool{}},

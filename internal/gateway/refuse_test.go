@@ -175,13 +175,7 @@ func TestEveryKindOfErrorHasAStatus(t *testing.T) {
 
 func TestACloudThatIsDownIs502(t *testing.T) {
 	w := newWorld(t)
-	w.serve(t, func(s rbac.Service) http.Handler {
-		h, err := NewProxy(ProxyConfig{Service: s, URL: "http://127.0.0.1:1"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return h
-	})
+	w.serve(t, proxied(t, ProxyConfig{URL: "http://127.0.0.1:1"}))
 	resp, body := w.ask(t, "GET", "/GRA1/network/v2.0/networks", "X-Auth-Token: all")
 	if resp.StatusCode != 502 || body != `{"NeutronError":{"type":"HTTPBadGateway","message":"The service behind the gateway did not answer.","detail":""}}` {
 		t.Errorf("%d %s", resp.StatusCode, body)

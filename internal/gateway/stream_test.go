@@ -38,13 +38,7 @@ func TestAnswersOfKnownLengthStream(t *testing.T) {
 			}))
 			defer up.Close()
 			w := &world{roles: map[string]rbac.Roles{"all": rbac.AllRoles}}
-			w.serve(t, func(s rbac.Service) http.Handler {
-				h, err := NewProxy(ProxyConfig{Service: s, URL: up.URL})
-				if err != nil {
-					t.Fatal(err)
-				}
-				return h
-			})
+			w.serve(t, proxied(t, ProxyConfig{URL: up.URL}))
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // what does not stream never ends
 			defer cancel()
 			req, err := http.NewRequestWithContext(ctx, "GET", w.gw.URL+"/GRA1/object-store/v1/AUTH_"+projectA+"/c/o", nil)
