@@ -74,7 +74,7 @@ func (t *Table) find(target Target, own string) (n *node, project string, foreig
 		seg, rest = seg[:end], seg[end:]
 		next := n.literals[seg]
 		if next == nil {
-			next = n.below(seg, target.service)
+			next = n.below(seg, rest, target.service)
 			if next != nil && next.isProj {
 				id := seg[len(next.project):]
 				foreign = foreign || id != own
@@ -91,11 +91,12 @@ func (t *Table) find(target Target, own string) (n *node, project string, foreig
 	return n, project, foreign
 }
 
-// below gives the parameter's node if seg can be its value. What is a literal sibling with any suffix is not, nor, in the services
-// that take a format off the end, what has one, which for Neutron is whatever follows a dot: they would read another call.
-func (n *node) below(seg string, s Service) *node {
+// below gives the parameter's node if seg can be its value, with rest behind it. What is a literal sibling with any suffix is not, nor, in
+// the services that take a format off the end, what has one, which for Neutron is whatever follows a dot: they would read another call.
+// To pecan, of which Neutron's core is made, "index" with anything behind it is the collection.
+func (n *node) below(seg, rest string, s Service) *node {
 	m := n.param
-	if m == nil || m.isProj && !strings.HasPrefix(seg, m.project) {
+	if m == nil || m.isProj && !strings.HasPrefix(seg, m.project) || s == Network && seg == "index" && rest != "" {
 		return nil
 	}
 	if m.rest || s == ObjectStore {
