@@ -119,7 +119,14 @@ func rejectAge(t *Token) time.Duration { return min(5*time.Second, t.life/10) }
 func (l *Login) Reject(id Secret) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.token != nil && l.token.ID == id && time.Since(l.born) >= rejectAge(l.token) {
+	if l.token != nil && time.Since(l.born) >= rejectAge(l.token) {
+		l.drop(id)
+	}
+}
+
+// drop forgets the token if it is the one of this id. l.mu is held.
+func (l *Login) drop(id Secret) {
+	if l.token != nil && l.token.ID == id {
 		l.token, l.rejected = nil, id
 	}
 }
@@ -127,7 +134,8 @@ func (l *Login) Reject(id Secret) {
 // Transport carries requests to the cloud under the TLS of the configuration, for requests that a program makes itself.
 func (l *Login) Transport() http.RoundTripper { return l.http.Transport }
 
-// Check asks Keystone whether it still knows the token. One that it does not know is rejected, and ok is false.
+// Check asks Keystone whether it still knows the token. One that it does not know is rejected, however new it is: who has given it says so. Then ok
+// is false.
 func (l *Login) Check(ctx context.Context, t *Token) (ok bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, l.c.Timeout)
 	defer cancel()
@@ -144,7 +152,9 @@ func (l *Login) Check(ctx context.Context, t *Token) (ok bool, err error) {
 	}
 	_ = resp.Body.Close()
 	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusNotFound {
-		l.Reject(t.ID)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.drop(t.ID)
 		return false, nil
 	}
 	return true, nil

@@ -56,7 +56,7 @@ type Agent struct {
 
 	mu      sync.Mutex              // owns what follows
 	issued  []*serviceaccount.Token // handed out and not over yet, newest last
-	checked time.Time               // when the cloud last said that the newest is good
+	checked time.Time               // when the cloud last gave the newest, or said that it is good
 }
 
 // New makes an Agent and logs in, so that what is wrong shows before anything depends on it.
@@ -82,42 +82,60 @@ func New(ctx context.Context, c Config) (*Agent, error) {
 func (a *Agent) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
 
 // checkAfter is for how long a token is taken for good. Whoever logs in again may do so because a service has refused the token, and would not be
-// helped by getting the same one: before a token is handed out another time the cloud is asked, but not for each of many logins.
-const checkAfter = 10 * time.Second
+// helped by getting the same one: before a token is handed out another time the cloud is asked, but not for each of many logins at once.
+const checkAfter = time.Second
 
 // token gives a token of the cloud's that is good.
 func (a *Agent) token(ctx context.Context) (*serviceaccount.Token, error) {
 	t, err := a.c.Login.Token(ctx)
+	if err == nil && a.mustCheck(t) {
+		t, err = a.check(ctx, t)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if a.mustCheck(t) {
-		ok, err := a.c.Login.Check(ctx, t)
-		if err == nil && !ok {
-			t, err = a.c.Login.Token(ctx)
-		}
-		if errors.Is(err, serviceaccount.ErrUnavailable) {
-			err = nil // a Keystone that does not answer says nothing against the token
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
 	a.note(t)
+	return t, nil
+}
+
+// check gives t if the cloud still knows it, or else another one. A Keystone that does not answer says nothing against the token.
+func (a *Agent) check(ctx context.Context, t *serviceaccount.Token) (*serviceaccount.Token, error) {
+	ok, err := a.c.Login.Check(ctx, t)
+	switch {
+	case errors.Is(err, serviceaccount.ErrUnavailable):
+		return t, nil
+	case err != nil:
+		return nil, err
+	case !ok:
+		return a.c.Login.Token(ctx)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.checked = time.Now()
 	return t, nil
 }
 
 func (a *Agent) mustCheck(t *serviceaccount.Token) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return time.Since(a.checked) > checkAfter && len(a.issued) > 0 && a.issued[len(a.issued)-1] == t
+	return a.newest() == t && time.Since(a.checked) > checkAfter
+}
+
+// newest is the token that was handed out last; nil before the first. a.mu is held.
+func (a *Agent) newest() *serviceaccount.Token {
+	if n := len(a.issued); n > 0 {
+		return a.issued[n-1]
+	}
+	return nil
 }
 
 // note keeps what has been handed out, while it lives.
 func (a *Agent) note(t *serviceaccount.Token) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.checked = time.Now()
+	if a.newest() != t {
+		a.checked = time.Now()
+	}
 	living := a.issued[:0:0]
 	for _, old := range a.issued {
 		if old.Left() > 0 && old != t {

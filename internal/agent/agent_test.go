@@ -226,6 +226,31 @@ func TestAnApplyOfTenHours(t *testing.T) {
 	})
 }
 
+// TestWhoLogsInAgainGetsATokenThatTheCloudKnows: a service that refuses a token sends its client here. That happens soon after the first login, and
+// to clients that log in often.
+func TestWhoLogsInAgainGetsATokenThatTheCloudKnows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, time.Hour)
+		login := func() (int, string, string) {
+			time.Sleep(3 * time.Second)
+			status, header, body := w.do(t, "POST", "/v3/auth/tokens", w.body("password", ""))
+			return status, header.Get("X-Subject-Token"), body
+		}
+		_, first, _ := login()
+		w.cloud.Revoke()
+		_, second, _ := login()
+		_, same, _ := login()
+		if second == first || same != second {
+			t.Errorf("first %.12s, after it was revoked %.12s, and then %.12s", first, second, same)
+		}
+		w.cloud.Revoke()
+		w.cloud.SetSecret("another")
+		if status, token, body := login(); status != 401 || token != "" || !strings.Contains(body, "stackgate could not log in at the cloud") {
+			t.Errorf("the secret is revoked, and so are its tokens: %d %s", status, body)
+		}
+	})
+}
+
 func TestALoginThatFailsSaysWhatTheCloudSaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, time.Hour)
