@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/stackgate/stackgate/serviceaccount"
 )
 
 // A Mode is the login that a tool is told to use.
@@ -62,6 +64,31 @@ func (a *Agent) variables(m Mode) []variable {
 	return vars
 }
 
+// storage is for what asks no Identity service when it has a token: rclone, restic and swift. So it is the cloud's own token, and ends.
+func (a *Agent) storage() []variable {
+	a.mu.Lock()
+	t := a.newest()
+	a.mu.Unlock()
+	url := StorageURL(t, a.cloud)
+	if url == "" {
+		return nil
+	}
+	return []variable{{"OS_AUTH_TOKEN", string(t.ID)}, {"OS_STORAGE_URL", url}}
+}
+
+// StorageURL is where a token's catalog has Swift; "" where it has none.
+func StorageURL(t *serviceaccount.Token, c serviceaccount.Config) string {
+	o := c.EndpointOpts()
+	for _, s := range t.Catalog().Entries {
+		for _, e := range s.Endpoints {
+			if s.Type == "object-store" && e.Interface == string(o.Availability) && (o.Region == "" || o.Region == e.Region || o.Region == e.RegionID) {
+				return e.URL
+			}
+		}
+	}
+	return ""
+}
+
 // domain is what the one-time user's domain is called. We do not look at it.
 const domain = "Default"
 
@@ -81,7 +108,11 @@ func (a *Agent) Environment(base []string, m Mode) []string {
 		}
 		env = append(env, v)
 	}
-	for _, v := range a.variables(m) {
+	vars := a.variables(m)
+	if m == AsToken {
+		vars = append(vars, a.storage()...)
+	}
+	for _, v := range vars {
 		env = append(env, v.name+"="+v.value)
 	}
 	noProxy = strings.TrimPrefix(noProxy+",127.0.0.1,localhost", ",")
@@ -105,24 +136,5 @@ func (a *Agent) OpenRC(m Mode) string {
 		b.WriteString("export " + v.name + "='" + strings.ReplaceAll(v.value, "'", `'\''`) + "'\n")
 	}
 	b.WriteString("export NO_PROXY=\"${NO_PROXY:+$NO_PROXY,}127.0.0.1,localhost\" no_proxy=\"${no_proxy:+$no_proxy,}127.0.0.1,localhost\"\n")
-	return b.String()
-}
-
-// CloudsYAML is a clouds.yaml with one entry of this name that leads to the Agent.
-func (a *Agent) CloudsYAML(name string) string {
-	q := func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
-	var b strings.Builder
-	_, _ = fmt.Fprintf(&b, "clouds:\n  %s:\n    auth_type: v3applicationcredential\n", q(name))
-	for _, v := range []variable{{"region_name", a.cloud.Region}, {"interface", a.cloud.Interface}, {"cacert", a.cloud.CACert},
-		{"cert", a.cloud.ClientCert}, {"key", a.cloud.ClientKey}} {
-		if v.value != "" {
-			_, _ = fmt.Fprintf(&b, "    %s: %s\n", v.name, q(v.value))
-		}
-	}
-	if a.cloud.Insecure {
-		b.WriteString("    verify: false\n")
-	}
-	_, _ = fmt.Fprintf(&b, "    auth:\n      auth_url: %s\n      application_credential_id: %s\n      application_credential_secret: %s\n",
-		q(a.c.URL+"/v3"), q(a.c.Credential.ID), q(string(a.c.Credential.Secret)))
 	return b.String()
 }

@@ -43,7 +43,7 @@ It listens on loopback. Beyond, it wants a TLS certificate, or else the credenti
 	f.StringVar(&o.url, "url", "", "how clients reach it, if not by --listen (container, name of the certificate)")
 	f.StringVar(&o.certificate, "tls-certificate", "", "PEM `file`; with --tls-key")
 	f.StringVar(&o.key, "tls-key", "", "PEM `file`")
-	f.StringVar(&o.as, "as", string(agent.AsApplicationCredential), "`login` that openrc tells to use: application-credential, password or token")
+	f.StringVar(&o.as, "as", string(agent.AsApplicationCredential), "`login` that the files tell to use: application-credential, password or token")
 	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
 	f.StringVar(&o.logLevel, "log-level", "warn", "debug, info, warn or error; info shows each request")
 	return c
@@ -108,7 +108,11 @@ func removeAgentFiles(dir string) error {
 
 // writeAgentFiles writes openrc last: whoever waits for it finds the rest there.
 func (a *app) writeAgentFiles(g *agent.Agent, dir string, mode agent.Mode, c serviceaccount.Config) error {
-	if err := agent.WritePrivate(filepath.Join(dir, "clouds.yaml"), []byte(g.CloudsYAML(c.Name))); err != nil {
+	clouds, err := g.CloudsYAML(c.Name, mode)
+	if err == nil {
+		err = agent.WritePrivate(filepath.Join(dir, "clouds.yaml"), clouds)
+	}
+	if err != nil {
 		return err
 	}
 	return agent.WritePrivate(filepath.Join(dir, "openrc"), []byte(g.OpenRC(mode)))

@@ -2,13 +2,16 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/stackgate/stackgate/internal/agent"
+	"github.com/stackgate/stackgate/serviceaccount"
 )
 
 // An exitCode is how a command ended that was run for the user: the program's own exit code.
@@ -33,7 +36,10 @@ runs one after the other (see stackgate token).
 
 The command's other OS_ variables are unset, NO_PROXY covers 127.0.0.1, and the terminal, the signals and the exit code are the
 command's own. --as says which login it is told to use: application-credential (the default), password for tools that know nothing
-else, or token.`,
+else, or token (OS_TOKEN; and OS_AUTH_TOKEN with OS_STORAGE_URL for tools that then ask no Identity service, and end with that token).
+
+With --cloud, the command finds the entry of that name in clouds.yaml as well, leading here: cloud = "ovhcloud" in Terraform's provider, cloud: ovhcloud
+in a playbook. The other entries are as they were.`,
 		Example: `  stackgate exec --cloud ovhcloud -- terraform apply
   stackgate exec -- rclone --swift-env-auth lsd :swift:
   stackgate exec --as password -- restic -r swift:backup:/ snapshots
@@ -74,7 +80,12 @@ func (a *app) runExec(ctx context.Context, f *cloudFlags, mode agent.Mode, args 
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx)) // as long as the command, whatever signal we get
 	defer stop()
 	go func() { _ = g.Serve(serving, listener) }()
-	code, err := agent.Run(args, g.Environment(os.Environ(), mode), agent.Streams{In: a.in, Out: a.out, Err: a.err})
+	env, done, err := execEnvironment(g, login.Config(), mode)
+	if err != nil {
+		return err
+	}
+	defer done()
+	code, err := agent.Run(args, env, agent.Streams{In: a.in, Out: a.out, Err: a.err})
 	if err != nil {
 		a.note("stackgate: %v", err)
 	}
@@ -82,4 +93,26 @@ func (a *app) runExec(ctx context.Context, f *cloudFlags, mode agent.Mode, args 
 		return exitCode(code)
 	}
 	return nil
+}
+
+// execEnvironment is what the command gets, and done removes what belongs to it. Where the login is an entry of clouds.yaml, a command that is told of
+// that entry by name, as in Terraform's provider "openstack" { cloud = … }, finds one that leads to us.
+func execEnvironment(g *agent.Agent, c serviceaccount.Config, mode agent.Mode) (env []string, done func(), err error) {
+	env, done = g.Environment(os.Environ(), mode), func() {}
+	if len(c.Files) == 0 {
+		return env, done, nil
+	}
+	clouds, err := g.CloudsYAML(c.Name, mode, c.Files...)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := agent.PrivateDir(agent.RuntimeDir()); err != nil {
+		return nil, nil, err
+	}
+	path := filepath.Join(agent.RuntimeDir(), "exec-"+rand.Text()+".yaml")
+	if err := agent.WritePrivate(path, clouds); err != nil {
+		return nil, nil, err
+	}
+	// A secure.yaml would be laid over it: its own does not change it.
+	return append(env, "OS_CLIENT_CONFIG_FILE="+path, "OS_CLIENT_SECURE_FILE="+path), func() { _ = os.Remove(path) }, nil
 }

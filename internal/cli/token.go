@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gophercloud/gophercloud/v2"
-	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
 	"github.com/spf13/cobra"
 
 	"github.com/stackgate/stackgate/internal/agent"
@@ -113,7 +111,7 @@ func tokenJSON(w io.Writer, t *serviceaccount.Token, _ serviceaccount.Config) er
 func tokenOpenRC(w io.Writer, t *serviceaccount.Token, c serviceaccount.Config) error {
 	vars := [][2]string{
 		{"OS_AUTH_TYPE", "v3token"}, {"OS_AUTH_URL", c.AuthURL}, {"OS_IDENTITY_API_VERSION", "3"}, {"OS_TOKEN", string(t.ID)}, {"OS_AUTH_TOKEN", string(t.ID)},
-		{"OS_PROJECT_ID", bodyOf(t).Token.Project.ID}, {"OS_REGION_NAME", c.Region}, {"OS_STORAGE_URL", storage(t.Catalog(), c.EndpointOpts())},
+		{"OS_PROJECT_ID", bodyOf(t).Token.Project.ID}, {"OS_REGION_NAME", c.Region}, {"OS_STORAGE_URL", agent.StorageURL(t, c)},
 		{"OS_CACERT", c.CACert},
 	}
 	var b strings.Builder
@@ -125,16 +123,4 @@ func tokenOpenRC(w io.Writer, t *serviceaccount.Token, c serviceaccount.Config) 
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// storage finds Swift's address.
-func storage(catalog *tokens.ServiceCatalog, o gophercloud.EndpointOpts) string {
-	for _, s := range catalog.Entries {
-		for _, e := range s.Endpoints {
-			if s.Type == "object-store" && e.Interface == string(o.Availability) && (o.Region == "" || o.Region == e.Region || o.Region == e.RegionID) {
-				return e.URL
-			}
-		}
-	}
-	return ""
 }
