@@ -11,6 +11,7 @@ import (
 // A serverGroup says which servers to keep together or apart.
 type serverGroup struct {
 	ID, Name, ProjectID, UserID, Policy string
+	MaxPerHost                          int // servers on one host; 0: no rule
 	Seq                                 int
 	Members                             []string
 }
@@ -22,7 +23,11 @@ func (g *serverGroup) drop(id string) {
 func groupView(c *call, g *serverGroup) map[string]any {
 	m := map[string]any{"id": g.ID, "name": g.Name, "members": append([]string{}, g.Members...)}
 	if c.version >= 64 {
-		m["policy"], m["rules"] = g.Policy, map[string]any{}
+		rules := map[string]any{}
+		if g.MaxPerHost > 0 {
+			rules["max_server_per_host"] = g.MaxPerHost
+		}
+		m["policy"], m["rules"] = g.Policy, rules
 	} else {
 		m["policies"], m["metadata"] = []string{g.Policy}, map[string]any{}
 	}
@@ -78,6 +83,9 @@ func (s *Service) createGroup(w http.ResponseWriter, c *call) error {
 			Name     string   `json:"name"`
 			Policy   string   `json:"policy"`
 			Policies []string `json:"policies"`
+			Rules    struct {
+				MaxPerHost rest.Int `json:"max_server_per_host"`
+			} `json:"rules"`
 		} `json:"server_group"`
 	}
 	if err := rest.Read(w, c.Request, &body); err != nil {
@@ -94,10 +102,14 @@ func (s *Service) createGroup(w http.ResponseWriter, c *call) error {
 	if !slices.Contains([]string{"anti-affinity", "affinity", "soft-anti-affinity", "soft-affinity"}, policy) {
 		return invalidField("policy", policy, "'"+policy+"' is not one of ['anti-affinity', 'affinity', 'soft-anti-affinity', 'soft-affinity']")
 	}
+	perHost := int(in.Rules.MaxPerHost)
+	if perHost < 0 || perHost > 0 && (c.version < 64 || policy != "anti-affinity") {
+		return rest.Errorf(http.StatusBadRequest, "Only anti-affinity policy supports rules.")
+	}
 	if err := s.roomFor(c.ProjectID, map[string]int{"server_groups": 1}); err != nil {
 		return rest.Errorf(http.StatusForbidden, "Quota exceeded, too many server groups.")
 	}
-	g := &serverGroup{ID: rest.NewID(), Name: in.Name, ProjectID: c.ProjectID, UserID: c.UserID, Policy: policy, Seq: s.nextSeq()}
+	g := &serverGroup{ID: rest.NewID(), Name: in.Name, ProjectID: c.ProjectID, UserID: c.UserID, Policy: policy, MaxPerHost: perHost, Seq: s.nextSeq()}
 	s.state.Groups[g.ID] = g
 	return rest.WriteJSON(w, c.Request, http.StatusOK, map[string]any{"server_group": groupView(c, g)})
 }

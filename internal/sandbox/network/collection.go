@@ -28,6 +28,7 @@ type collection[T any, P interface {
 	path     string // "security-groups"
 	kind     string // Neutron's name in exceptions: "SecurityGroup"
 	notFound string // format of the 404's sentence, with one %s
+	param    string // the path's parameter that is the object's id; "": id
 	items    func() map[string]P
 	// post and put are the members a client may send. Others that the resource has are read-only; the rest is unknown.
 	post, put []string
@@ -58,6 +59,8 @@ func (c *collection[T, P]) routes(rt *rest.Router) {
 	rt.Handle("PUT /v2.0/"+c.path+"/{id}/tags/{tag}", c.addTag)
 	rt.Handle("DELETE /v2.0/"+c.path+"/{id}/tags/{tag}", c.dropTag)
 }
+
+func (c *collection[T, P]) id(r *rest.Request) string { return r.Param(cmp.Or(c.param, "id")) }
 
 func (c *collection[T, P]) sees(project string, v P) bool {
 	return v.head().ProjectID == project || c.visible != nil && c.visible(project, v)
@@ -146,7 +149,7 @@ func (c *collection[T, P]) list(w http.ResponseWriter, r *rest.Request) error {
 }
 
 func (c *collection[T, P]) show(w http.ResponseWriter, r *rest.Request) error {
-	v, err := c.find(r.ProjectID, r.Param("id"))
+	v, err := c.find(r.ProjectID, c.id(r))
 	if err != nil {
 		return err
 	}
@@ -287,7 +290,7 @@ func (c *collection[T, P]) make1(r *rest.Request, raw jsontext.Value) (P, error)
 }
 
 func (c *collection[T, P]) put1(w http.ResponseWriter, r *rest.Request) error {
-	old, err := c.findOwn(r.ProjectID, r.Param("id"), "update")
+	old, err := c.findOwn(r.ProjectID, c.id(r), "update")
 	if err != nil {
 		return err
 	}
@@ -324,7 +327,7 @@ func (c *collection[T, P]) clone(v P) (P, error) {
 }
 
 func (c *collection[T, P]) delete(w http.ResponseWriter, r *rest.Request) error {
-	v, err := c.findOwn(r.ProjectID, r.Param("id"), "delete")
+	v, err := c.findOwn(r.ProjectID, c.id(r), "delete")
 	if err != nil {
 		return err
 	}

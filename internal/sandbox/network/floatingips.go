@@ -15,9 +15,12 @@ func (s *Service) floatingIPs() *collection[floatingIP, *floatingIP] {
 		put:    []string{"description", "port_id", "fixed_ip_address", "qos_policy_id"},
 		create: s.createFloating,
 		update: s.associate,
-		remove: func(*floatingIP) error { return nil },
+		remove: func(f *floatingIP) error {
+			delete(s.state.Forwardings, f.ID)
+			return nil
+		},
 		view: func(f *floatingIP, m map[string]any) {
-			m["port_details"], m["port_forwardings"] = nil, []any{}
+			m["port_details"], m["port_forwardings"] = nil, s.forwardingViews(f.ID)
 			if f.PortID != nil {
 				if p := s.state.Ports[*f.PortID]; p != nil {
 					m["port_details"] = map[string]any{"name": p.Name, "network_id": p.NetworkID, "mac_address": p.MAC,
@@ -57,6 +60,9 @@ func (s *Service) createFloating(project string, f *floatingIP) error {
 
 // associate makes changed point where it says: at a port of the project's that a router joins to the floating network.
 func (s *Service) associate(project string, _, changed *floatingIP) error {
+	if len(s.state.Forwardings[changed.ID]) > 0 {
+		return forwardsOnly(changed)
+	}
 	changed.RouterID, changed.Status = nil, "DOWN"
 	if changed.PortID == nil || *changed.PortID == "" {
 		changed.PortID, changed.FixedIP = nil, nil
@@ -84,6 +90,15 @@ func (s *Service) associate(project string, _, changed *floatingIP) error {
 			changed.NetworkID, fixed.SubnetID, p.ID)
 	}
 	changed.RouterID, changed.FixedIP, changed.Status = &rtr.ID, &fixed.IPAddress, "ACTIVE"
+	return nil
+}
+
+// forwardsOnly keeps a floating IP with port forwardings from being a port's.
+func forwardsOnly(changed *floatingIP) error {
+	if changed.PortID != nil && *changed.PortID != "" {
+		return rest.TypedErrorf(http.StatusConflict, "FipInUseByPortForwarding", "Floating IP %s has port forwardings, and is not associated with a port.", changed.ID)
+	}
+	changed.PortID, changed.FixedIP = nil, nil
 	return nil
 }
 

@@ -166,6 +166,11 @@ func (s *Service) createRule(project string, r *securityGroupRule) error {
 			return err
 		}
 	}
+	if r.RemoteAddressID != nil {
+		if _, err := s.addressGroups().find(project, *r.RemoteAddressID); err != nil {
+			return err
+		}
+	}
 	for _, other := range s.rulesOf(r.GroupID) {
 		if sameRule(other, r) {
 			return rest.TypedErrorf(http.StatusConflict, "SecurityGroupRuleExists",
@@ -185,7 +190,7 @@ func checkRule(r *securityGroupRule) error {
 	default:
 		return invalidInput("ethertype", r.EtherType, "is not in ['IPv4', 'IPv6']")
 	}
-	if r.RemoteIPPrefix != nil && r.RemoteGroupID != nil {
+	if remotes(r) > 1 {
 		return rest.TypedErrorf(http.StatusBadRequest, "SecurityGroupMultipleRemoteEntitiesSpecified",
 			"Only one of remote_ip_prefix, remote_group_id or remote_address_group_id may be specified.")
 	}
@@ -196,6 +201,16 @@ func checkRule(r *securityGroupRule) error {
 		return err
 	}
 	return checkPorts(r)
+}
+
+// remotes counts the ways in which a rule says who is at the other end.
+func remotes(r *securityGroupRule) (n int) {
+	for _, v := range []*string{r.RemoteIPPrefix, r.RemoteGroupID, r.RemoteAddressID} {
+		if v != nil {
+			n++
+		}
+	}
+	return n
 }
 
 func checkPrefix(r *securityGroupRule) error {
@@ -258,7 +273,8 @@ func isProtocol(p string) bool {
 
 func sameRule(a, b *securityGroupRule) bool {
 	return a.Direction == b.Direction && a.EtherType == b.EtherType && sameValue(a.Protocol, b.Protocol) && sameValue(a.PortMin, b.PortMin) &&
-		sameValue(a.PortMax, b.PortMax) && sameValue(a.RemoteIPPrefix, b.RemoteIPPrefix) && sameValue(a.RemoteGroupID, b.RemoteGroupID)
+		sameValue(a.PortMax, b.PortMax) && sameValue(a.RemoteIPPrefix, b.RemoteIPPrefix) && sameValue(a.RemoteGroupID, b.RemoteGroupID) &&
+		sameValue(a.RemoteAddressID, b.RemoteAddressID)
 }
 
 func sameValue[T comparable](a, b *T) bool {

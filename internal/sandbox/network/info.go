@@ -17,6 +17,11 @@ func (s *Service) resourceRoutes(rt *rest.Router) {
 	s.floatingIPs().routes(rt)
 	s.groups().routes(rt)
 	s.rules().routes(rt)
+	s.trunks().routes(rt)
+	s.subnetPools().routes(rt)
+	s.addressScopes().routes(rt)
+	s.addressGroups().routes(rt)
+	s.shares().routes(rt)
 }
 
 func (s *Service) infoRoutes(rt *rest.Router) {
@@ -27,7 +32,7 @@ func (s *Service) infoRoutes(rt *rest.Router) {
 	rt.Handle("GET /v2.0/quotas/{project}/details.json", s.quotaDetails)
 	rt.Handle("GET /v2.0/quotas/{project}/details", s.quotaDetails)
 	rt.Handle("GET /v2.0/availability_zones", s.zones)
-	for _, none := range []string{"agents", "address-groups", "subnetpools", "address-scopes", "trunks", "rbac-policies", "segments", "service-providers", "flavors"} {
+	for _, none := range []string{"agents", "segments", "service-providers", "flavors"} {
 		rt.Handle("GET /v2.0/"+none, empty(none))
 	}
 	rt.Handle("GET /v2.0/qos/policies", empty("policies"))
@@ -58,14 +63,18 @@ type extension struct {
 func extensionList() []extension {
 	var out []extension
 	for _, e := range [][3]string{
+		{"address-group", "Address group", "Lists of ranges that rules of security groups name"},
+		{"address-scope", "Address scope", "Pools whose addresses do not overlap"},
 		{"allowed-address-pairs", "Allowed Address Pairs", "Lets a port send from further addresses"},
 		{"availability_zone", "Availability Zone", "Where a resource lives"},
 		{"dns-integration", "DNS Integration", "Names for ports and floating IPs"},
+		{"expose-port-forwarding-in-fip", "Expose Port Forwarding In Fip", "A floating IP shows its port forwardings"},
 		{"external-net", "Neutron external network", "Networks that lead outside"},
 		{"extra_dhcp_opt", "Neutron Extra DHCP options", "DHCP options of a port"},
 		{"extraroute", "Neutron Extra Route", "Static routes of a router"},
 		{"extraroute-atomic", "Atomically add/remove extra routes", "Adds and removes single static routes"},
 		{"fip-port-details", "Floating IP Port Details Extension", "The port behind a floating IP"},
+		{"floating-ip-port-forwarding", "Floating IP Port Forwarding", "Single port numbers of a floating IP"},
 		{"net-mtu", "Network MTU", "The MTU of a network"},
 		{"net-mtu-writable", "Network MTU (writable)", "The MTU of a network can be chosen"},
 		{"pagination", "Pagination support", "Lists in pages"},
@@ -73,15 +82,20 @@ func extensionList() []extension {
 		{"project-id", "project_id field enabled", "project_id beside tenant_id"},
 		{"quota_details", "Quota details management support", "Quota with what is used"},
 		{"quotas", "Quota management support", "How much a project may have"},
+		{"rbac-address-group", "Add address group to RBAC", "Address groups for other projects"},
+		{"rbac-policies", "RBAC Policies", "Objects for other projects"},
+		{"rbac-security-groups", "Add security group type to network RBAC", "Security groups for other projects"},
 		{"revisions", "Resource revision numbers", "Counts changes of a resource"},
 		{"router", "Neutron L3 Router", "Routers and floating IPs"},
 		{"security-group", "security-group", "Filters on ports"},
+		{"security-groups-remote-address-group", "Remote address group id field for security group rules", "Rules that name an address group"},
 		{"sorting", "Sorting support", "Lists in an order"},
 		{"standard-attr-description", "standard-attr-description", "Descriptions of resources"},
 		{"standard-attr-tag", "Tag support for resources with standard attribute", "Tags on resources"},
 		{"standard-attr-timestamp", "Resource timestamps", "created_at and updated_at"},
 		{"stateful-security-group", "Stateful security group", "Groups that do not track connections"},
-		{"subnet_allocation", "Subnet Allocation", "Which addresses a subnet hands out"},
+		{"subnet_allocation", "Subnet Allocation", "Which addresses a subnet hands out, and pools that it is cut from"},
+		{"trunk", "Trunk Extension", "Several networks over one port"},
 	} {
 		out = append(out, extension{e[0], e[1], e[2], "2024-01-01T00:00:00-00:00", []any{}})
 	}
@@ -128,6 +142,12 @@ func (s *Service) used(project, kind string) int {
 		return count(s.state.Groups, project)
 	case "security_group_rule":
 		return count(s.state.Rules, project)
+	case "subnetpool":
+		return count(s.state.Pools, project)
+	case "trunk":
+		return count(s.state.Trunks, project)
+	case "rbac_policy":
+		return count(s.state.Shares, project)
 	}
 	return 0
 }
@@ -181,7 +201,7 @@ func (s *Service) quotaDetails(w http.ResponseWriter, r *rest.Request) error {
 // Tags: one list on every resource.
 
 func (c *collection[T, P]) tags(w http.ResponseWriter, r *rest.Request) error {
-	v, err := c.find(r.ProjectID, r.Param("id"))
+	v, err := c.find(r.ProjectID, c.id(r))
 	if err != nil {
 		return err
 	}
@@ -189,7 +209,7 @@ func (c *collection[T, P]) tags(w http.ResponseWriter, r *rest.Request) error {
 }
 
 func (c *collection[T, P]) setTags(w http.ResponseWriter, r *rest.Request) error {
-	v, err := c.findOwn(r.ProjectID, r.Param("id"), "update")
+	v, err := c.findOwn(r.ProjectID, c.id(r), "update")
 	if err != nil {
 		return err
 	}
@@ -214,7 +234,7 @@ func (c *collection[T, P]) setTags(w http.ResponseWriter, r *rest.Request) error
 }
 
 func (c *collection[T, P]) clearTags(w http.ResponseWriter, r *rest.Request) error {
-	v, err := c.findOwn(r.ProjectID, r.Param("id"), "update")
+	v, err := c.findOwn(r.ProjectID, c.id(r), "update")
 	if err != nil {
 		return err
 	}
@@ -224,7 +244,7 @@ func (c *collection[T, P]) clearTags(w http.ResponseWriter, r *rest.Request) err
 }
 
 func (c *collection[T, P]) hasTag(w http.ResponseWriter, r *rest.Request) error {
-	v, err := c.find(r.ProjectID, r.Param("id"))
+	v, err := c.find(r.ProjectID, c.id(r))
 	if err == nil && !slices.Contains(v.head().Tags, r.Param("tag")) {
 		err = tagNotFound(r.Param("tag"))
 	}
@@ -239,7 +259,7 @@ func tagNotFound(tag string) error {
 }
 
 func (c *collection[T, P]) addTag(w http.ResponseWriter, r *rest.Request) error {
-	v, err := c.findOwn(r.ProjectID, r.Param("id"), "update")
+	v, err := c.findOwn(r.ProjectID, c.id(r), "update")
 	if err != nil {
 		return err
 	}
@@ -251,7 +271,7 @@ func (c *collection[T, P]) addTag(w http.ResponseWriter, r *rest.Request) error 
 }
 
 func (c *collection[T, P]) dropTag(w http.ResponseWriter, r *rest.Request) error {
-	v, err := c.findOwn(r.ProjectID, r.Param("id"), "update")
+	v, err := c.findOwn(r.ProjectID, c.id(r), "update")
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-// Package network pretends to be Neutron in one region: networks, subnets, ports, routers, floating IPs, security groups.
+// Package network pretends to be Neutron in one region: networks, subnets and what they are cut from, ports, routers, floating IPs, security groups, trunks.
 //
 // One struct per resource is both what is stored and what is on the wire. A create decodes the client's members over the
 // defaults, an update over the present values; which members a client may send is a list per resource, as in Neutron's
@@ -45,7 +45,15 @@ type state struct {
 	FloatingIPs map[string]*floatingIP
 	Groups      map[string]*securityGroup
 	Rules       map[string]*securityGroupRule
-	Seq         int // of the last object made: lists are in order of creation
+	Trunks      map[string]*trunk
+	Pools       map[string]*subnetPool
+	Shares      map[string]*share
+
+	AddressScopes map[string]*addressScope
+	AddressGroups map[string]*addressGroup
+	Forwardings   map[string]map[string]*forwarding // by the floating IP's id
+
+	Seq int // of the last object made: lists are in order of creation
 }
 
 // A header is what all resources have.
@@ -89,6 +97,14 @@ func (st *state) fill() {
 	fill(&st.FloatingIPs)
 	fill(&st.Groups)
 	fill(&st.Rules)
+	fill(&st.Trunks)
+	fill(&st.Pools)
+	fill(&st.Shares)
+	fill(&st.AddressScopes)
+	fill(&st.AddressGroups)
+	if st.Forwardings == nil {
+		st.Forwardings = map[string]map[string]*forwarding{}
+	}
 }
 
 func fill[T any](m *map[string]*T) {
@@ -148,7 +164,8 @@ func (s *Service) versions(w http.ResponseWriter, r *rest.Request) error {
 // version lists the collections, as Neutron does for its version's root.
 func (s *Service) version(w http.ResponseWriter, r *rest.Request) error {
 	var resources []map[string]any
-	for _, many := range []string{"networks", "subnets", "ports", "routers", "floatingips", "security-groups", "security-group-rules", "quotas", "extensions"} {
+	for _, many := range []string{"networks", "subnets", "ports", "routers", "floatingips", "security-groups", "security-group-rules", "subnetpools",
+		"address-scopes", "address-groups", "rbac-policies", "trunks", "quotas", "extensions"} {
 		resources = append(resources, map[string]any{
 			"name": strings.TrimSuffix(many, "s"), "collection": many,
 			"links": []map[string]string{{"rel": "self", "href": rest.ExternalURL(s.c.PublicURL, "/v2.0/"+many)}},

@@ -2,6 +2,7 @@ package network
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -36,7 +37,8 @@ type subnet struct {
 	IPv6RAMode      *string     `json:"ipv6_ra_mode"`
 	SubnetPoolID    *string     `json:"subnetpool_id"`
 	DNSPublish      bool        `json:"dns_publish_fixed_ip"`
-	NoGateway       bool        `json:"x-no-gateway"` // gateway_ip was null
+	PrefixLength    rest.Int    `json:"prefixlen,omitzero"` // asked of the pool
+	NoGateway       bool        `json:"x-no-gateway"`       // gateway_ip was null
 }
 
 type pool struct {
@@ -78,7 +80,7 @@ func (s *Service) networks() *collection[network, *network] {
 		defaults: func() network {
 			return network{AdminStateUp: true, Status: "ACTIVE", MTU: 1500, PortSecurityEnabled: true}
 		},
-		visible: func(_ string, n *network) bool { return n.Shared || n.External },
+		visible: func(project string, n *network) bool { return n.Shared || n.External || s.sharedWith(project, n.ID) },
 		create:  func(project string, n *network) error { return s.quota(project, "network") },
 		update:  func(_ string, _, _ *network) error { return nil },
 		remove:  s.removeNetwork,
@@ -102,6 +104,7 @@ func (s *Service) removeNetwork(n *network) error {
 	for _, sn := range s.subnetsOf(n.ID) {
 		delete(s.state.Subnets, sn.ID)
 	}
+	maps.DeleteFunc(s.state.Shares, func(_ string, p *share) bool { return p.ObjectID == n.ID })
 	return nil
 }
 
@@ -126,12 +129,12 @@ func (s *Service) subnets() *collection[subnet, *subnet] {
 		s: s, one: "subnet", many: "subnets", path: "subnets", kind: "Subnet", notFound: "Subnet %s could not be found.",
 		items: func() map[string]*subnet { return s.state.Subnets },
 		post: []string{"name", "description", "network_id", "ip_version", "cidr", "gateway_ip", "enable_dhcp", "allocation_pools", "dns_nameservers",
-			"host_routes", "ipv6_address_mode", "ipv6_ra_mode", "dns_publish_fixed_ip"},
+			"host_routes", "ipv6_address_mode", "ipv6_ra_mode", "dns_publish_fixed_ip", "subnetpool_id", "prefixlen"},
 		put:      []string{"name", "description", "gateway_ip", "enable_dhcp", "allocation_pools", "dns_nameservers", "host_routes", "dns_publish_fixed_ip"},
 		defaults: subnetDefaults,
-		visible: func(_ string, sn *subnet) bool {
+		visible: func(project string, sn *subnet) bool {
 			n := s.state.Networks[sn.NetworkID]
-			return n != nil && n.Shared
+			return n != nil && (n.Shared || s.sharedWith(project, n.ID))
 		},
 		create: s.createSubnet,
 		update: s.updateSubnet,
@@ -147,6 +150,12 @@ func (s *Service) createSubnet(project string, sn *subnet) error {
 	if err != nil {
 		return err
 	}
+	if sn.SubnetPoolID != nil {
+		if err := s.cut(project, sn); err != nil {
+			return err
+		}
+	}
+	sn.PrefixLength = 0
 	prefix, err := netip.ParsePrefix(sn.CIDR)
 	if err != nil {
 		return invalidInput("cidr", sn.CIDR, "is not a valid IP subnet")
@@ -194,9 +203,12 @@ func placeGateway(sn *subnet, prefix netip.Prefix) error {
 
 // defaultPools gives all usable addresses but the gateway.
 func defaultPools(prefix netip.Prefix, gateway netip.Addr) []pool {
-	first, last := prefix.Addr().Next(), lastAddr(prefix)
-	if prefix.Addr().Is4() && prefix.Bits() < 31 {
-		last = last.Prev()
+	first, last := prefix.Addr(), lastAddr(prefix)
+	if prefix.Bits() < prefix.Addr().BitLen()-1 {
+		first = first.Next()
+		if prefix.Addr().Is4() {
+			last = last.Prev()
+		}
 	}
 	if !gateway.IsValid() || gateway.Less(first) || last.Less(gateway) {
 		return []pool{{first.String(), last.String()}}

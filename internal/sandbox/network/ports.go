@@ -294,6 +294,10 @@ func (s *Service) removePort(p *port) error {
 		return rest.TypedErrorf(http.StatusConflict, "ServicePortInUse",
 			"Port %s cannot be deleted directly via the port API: has device owner %s.", p.ID, p.DeviceOwner)
 	}
+	if err := s.usedByTrunk(p.ID); err != nil {
+		return err
+	}
 	s.releaseFloating(p.ID)
+	s.dropForwardings(p.ID)
 	return nil
 }

@@ -150,6 +150,9 @@ func (s *Service) actionRoutes(rt *rest.Router) {
 	rt.Handle("PUT /v2.0/routers/{id}/remove_router_interface", s.removeInterface)
 	rt.Handle("PUT /v2.0/routers/{id}/add_extraroutes", s.extraRoutes(true))
 	rt.Handle("PUT /v2.0/routers/{id}/remove_extraroutes", s.extraRoutes(false))
+	s.trunkRoutes(rt)
+	s.forwardingRoutes(rt)
+	s.addressRoutes(rt)
 }
 
 type interfaceRequest struct {
