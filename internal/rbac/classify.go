@@ -93,6 +93,7 @@ func (t *Table) find(target Target, own string) (n *node, project string, foreig
 
 // below gives the parameter's node if seg can be its value, with rest behind it. What is a literal sibling with any suffix is not, nor, in
 // the services that take a format off the end, what has one, which for Neutron is whatever follows a dot: they would read another call.
+// An id with a format is refused everywhere, as no service means anything by it.
 // To pecan, of which Neutron's core is made, "index" with anything behind it is the collection.
 func (n *node) below(seg, rest string, s Service) *node {
 	m := n.param
@@ -102,14 +103,22 @@ func (n *node) below(seg, rest string, s Service) *node {
 	if m.rest || s == ObjectStore {
 		return m
 	}
-	if dot := strings.IndexByte(seg, '.'); dot > 0 && n.literals[seg[:dot]] != nil {
-		return nil
+	dot := strings.IndexByte(seg, '.')
+	if dot < 0 {
+		return m
 	}
-	switch {
-	case s == Network && strings.IndexByte(seg, '.') >= 0, s == Volume && (hasSuffixFold(seg, ".json") || hasSuffixFold(seg, ".xml")):
+	if s == Network || n.literals[seg[:dot]] != nil || hasFormat(seg) && (s == Volume || isUUID(seg[:dot])) {
 		return nil
 	}
 	return m
+}
+
+func hasFormat(seg string) bool { return hasSuffixFold(seg, ".json") || hasSuffixFold(seg, ".xml") }
+
+// isUUID reports whether s has the shape that the services give to ids. A key or a key pair may be called like a file, an id with a
+// format behind it is only ever an attempt to say the same call otherwise.
+func isUUID(s string) bool {
+	return len(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' && strings.Trim(s, "-0123456789abcdefABCDEF") == ""
 }
 
 func hasSuffixFold(s, suffix string) bool {
