@@ -21,6 +21,7 @@ const (
 	AnotherProject     Verdict = "another project"
 	UnknownOperation   Verdict = "unknown operation"
 	ClosedCall         Verdict = "turned off" // by the operator, for one cloud
+	NotTaken           Verdict = "not taken"  // by the gateway, from anybody
 	NoProject          Verdict = "no project"
 	Malformed          Verdict = "malformed"
 )

@@ -220,6 +220,8 @@ func refusedFor(d rbac.Decision) string {
 	switch {
 	case d.Verdict == rbac.Malformed:
 		return "malformed: " + d.Reason
+	case d.Verdict == rbac.NotTaken:
+		return "not taken: " + d.Reason
 	case d.Verdict == rbac.AdminOnly:
 		return "administrator's field: " + d.Field
 	case d.Verdict == rbac.OtherProject:

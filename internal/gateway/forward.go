@@ -139,7 +139,7 @@ func webSocket(upgrade []string) bool {
 func reserved(name string) bool {
 	switch name {
 	case "Authorization", "Cookie", "Forwarded", "Openstack-System-Scope", "Proxy-Authorization", "Proxy-Connection", "Te", "Trailer",
-		"X-Authorization", "X-Is-Admin-Project", "X-Openstack-Request-Id", "X-Real-Ip", "X-Role", "X-Roles", "X-Storage-Token",
+		"X-Allow-Reserved-Names", "X-Authorization", "X-Container-Sync-Auth", "X-Is-Admin-Project", "X-Openstack-Request-Id", "X-Real-Ip", "X-Role", "X-Roles", "X-Storage-Token",
 		"X-Storage-User", "X-Tenant", "X-Timestamp", "X-User", "X-Trans-Id", "Idempotency-Key", "X-Idempotency-Key", "X-Http-Method-Override", "X-Http-Method", "X-Method-Override":
 		return true
 	}

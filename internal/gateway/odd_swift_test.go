@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -92,6 +93,23 @@ func TestOdd3_6_Headers(t *testing.T) {
 		odd{"POST " + account + "/c\nX-Container-Sharding: on", forbidden, ""},
 		odd{"POST " + account + "/c\nContent-Type: multipart/form-data; boundary=b", forbidden, "--b--\r\n"},
 		odd{"POST " + account + "/c/o\nContent-Type: Multipart/Form-Data;boundary=b", forbidden, "--b--\r\n"})
+}
+
+// A call that carries a credential of its own would be another call to Swift than its path says, or get a 401 that is not ours to hand on. Who
+// is refused is told what to do.
+func TestOdd3_6_CredentialsOfTheirOwn(t *testing.T) {
+	w := newWorld(t)
+	for _, query := range []string{"AWSAccessKeyId=k&Signature=s&Expires=1", "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=k&X-Amz-Signature=s", "temp_url_expires=1"} {
+		for _, call := range []string{"GET ", "PUT ", "DELETE ", "COPY "} {
+			w.oddly(t, "all", odd{call + account + "/c/o?" + query, forbidden, ""})
+			w.oddly(t, "", odd{call + account + "/c/o?" + query, http.StatusUnauthorized, ""})
+		}
+	}
+	w.oddly(t, "all", odd{"GET " + account + "/c?temp_url_sig=s&temp_url_expires=1", forbidden, ""}, odd{"COPY " + account + "/c/o?temp_url_sig=s&temp_url_expires=1", forbidden, ""})
+	resp, _ := w.ask(t, "PUT", "/GRA1"+account+"/c/o", "X-Auth-Token: all", "X-Container-Sync-Auth: r n s", "X-Allow-Reserved-Names: 1", "X-Container-Sync-Key: k")
+	if got := identity(w.last()); resp.StatusCode != ok || got["x-container-sync-auth"] != nil || got["x-allow-reserved-names"] != nil {
+		t.Errorf("%d, the cloud got %v", resp.StatusCode, got)
+	}
 }
 
 // What goes on without a token goes on without any credential, and only for projects we know.

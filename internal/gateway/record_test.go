@@ -153,3 +153,13 @@ func TestTheHeldRightsAreSaidAsPeopleSayThem(t *testing.T) {
 		}
 	}
 }
+
+// A form upload is refused for what it is, in words that its sender understands.
+func TestWhatIsTakenFromNobodySaysWhy(t *testing.T) {
+	w := newWorld(t)
+	w.ask(t, "POST", "/GRA1"+account+"/c", "X-Auth-Token: all", "Content-Type: multipart/form-data; boundary=b")
+	kept := w.decisions()
+	if len(kept) != 1 || kept[0].Verdict != audit.NotTaken || !strings.HasPrefix(kept[0].Message, "A form upload (FormPOST) has its signature in its body") {
+		t.Errorf("%+v", kept)
+	}
+}

@@ -56,6 +56,8 @@ func (s *Server) refusal(r *http.Request, c *call) *problem {
 	case rbac.AdminOnly:
 		p.decision = audit.AdministratorField
 		p.clause = fmt.Sprintf("only the cloud administrator may set %s; leave it out.", d.Field)
+	case rbac.NotTaken:
+		p.decision, p.clause = audit.NotTaken, d.Reason+"."
 	case rbac.OtherProject:
 		p.decision = audit.AnotherProject
 		p.clause = fmt.Sprintf("it names a project that is not the token's, in %s.", d.Field)

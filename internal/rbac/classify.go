@@ -245,10 +245,7 @@ func (o *Operation) judge(req *Request, s subject, w *walker) Decision {
 	query := o.mayName(req.Target.query)
 	for i := range o.refuse {
 		if c := &o.refuse[i]; (query || c.place != inQuery) && c.met(req, s, w) {
-			d.Verdict, d.Field = AdminOnly, c.text
-			if c.test == foreignProject || c.test == foreignAccount {
-				d.Verdict = OtherProject
-			}
+			d.Verdict, d.Field, d.Reason = c.refusal(), c.text, c.why
 			return d
 		}
 	}
@@ -257,6 +254,17 @@ func (o *Operation) judge(req *Request, s subject, w *walker) Decision {
 		d.Query, d.Dropped = without(req.Target.query, o.drop, s)
 	}
 	return d
+}
+
+// refusal is the verdict where the condition of a refusal is met.
+func (c *condition) refusal() Verdict {
+	switch {
+	case c.why != "":
+		return NotTaken
+	case c.test == foreignProject || c.test == foreignAccount:
+		return OtherProject
+	}
+	return AdminOnly
 }
 
 // mayName reports whether a parameter of the query may be one that the line refuses or drops, by its first letter: most never are.

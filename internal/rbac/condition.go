@@ -17,6 +17,7 @@ type condition struct {
 	op    string   // in a patch: only where this is done to the member
 	test  test
 	value string
+	why   string // of a named refusal: what is said of it
 }
 
 type place uint8
@@ -42,15 +43,15 @@ const (
 // A subject is what conditions compare with.
 type subject struct{ project, segment string }
 
-// parseCondition reads a condition without its leading mark. One word may stand for two conditions: a[s].b is a.b and as.*.b.
+// parseCondition reads a condition without its leading mark. One word may stand for several: a[s].b is a.b, as.*.b and as.*.a.b.
 func parseCondition(word string) ([]condition, error) {
 	c := condition{word: word}
 	rest := word
 	switch {
-	case strings.HasPrefix(word, "?"):
-		c.place, rest = inQuery, word[1:]
-	case strings.HasPrefix(word, "@"):
-		c.place, rest = inHeader, word[1:]
+	case strings.HasPrefix(rest, "?"):
+		c.place, rest = inQuery, rest[1:]
+	case strings.HasPrefix(rest, "@"):
+		c.place, rest = inHeader, rest[1:]
 	case strings.HasPrefix(word, "patch:/"):
 		c.place, rest = inPatch, word[len("patch:/"):]
 	case strings.HasPrefix(word, "patch("):
@@ -97,16 +98,32 @@ func (c condition) named(name string) []condition {
 		return []condition{c}
 	}
 	if one, field, ok := strings.Cut(name, "[s]."); ok {
-		single, plural := c, c
-		single.path, single.text = strings.Split(one+"."+field, "."), one+"."+field
-		plural.path, plural.text = strings.Split(one+"s.*."+field, "."), one+"s."+field
-		return []condition{single, plural}
+		return c.inBulk(one, field)
 	}
 	c.path, c.text = strings.Split(name, "."), name
 	for strings.HasPrefix(c.text, "*.") { // wherever it stands, this is what it is called
 		c.text = c.text[2:]
 	}
 	return []condition{c}
+}
+
+// inBulk makes the conditions on a member of the one resource, and of each in a list, where Neutron takes it bare or wrapped by its name again.
+func (c condition) inBulk(one, field string) []condition {
+	list := plural(one)
+	conditions := make([]condition, 0, 3)
+	for _, name := range [...]string{one + ".", list + ".*.", list + ".*." + one + "."} {
+		c.path, c.text = strings.Split(name+field, "."), strings.ReplaceAll(name, "*.", "")+field
+		conditions = append(conditions, c)
+	}
+	return conditions
+}
+
+// plural gives the name of the list that a bulk request has in the place of one.
+func plural(one string) string {
+	if stem, ok := strings.CutSuffix(one, "y"); ok {
+		return stem + "ies"
+	}
+	return one + "s"
 }
 
 func (c condition) onBody() bool { return c.place == inBody || c.place == inPatch }

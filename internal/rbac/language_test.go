@@ -119,10 +119,31 @@ GET /4 x any`)
 	}
 }
 
+func TestNamedRefusals(t *testing.T) {
+	tab := lines(t, ObjectStore, `refusal Form @Content-Type~multipart a form is  not taken; use PUT
+POST /a !Form x objectstore_all
+POST /b x objectstore_all`)
+	for call, want := range map[string]Decision{
+		"POST /a": {Verdict: NotTaken, Field: "Content-Type", Reason: "a form is not taken; use PUT"}, "POST /b": {Verdict: Judged}} {
+		d := ask(t, tab, ObjectStore, call, "", "Content-Type", "Multipart/form-data")
+		if d.Verdict != want.Verdict || d.Field != want.Field || d.Reason != want.Reason {
+			t.Errorf("%s: %+v", call, d)
+		}
+	}
+	if _, refused, _ := tab.Operations()[0].Conditions(); !slices.Equal(refused, []string{"Form"}) {
+		t.Errorf("it is shown as %q", refused)
+	}
+	for _, text := range []string{"refusal Form", "refusal Form ?a", "refusal Form ?= because", "refusal Form a[s].b because", "refusal A ?a x\nrefusal A ?b x"} {
+		if err := (&Table{roots: map[Service]*node{}}).add(File{"x.txt", "service compute\n" + text}, nil); err == nil {
+			t.Errorf("%q is taken", text)
+		}
+	}
+}
+
 func TestRefusedMembersOfAnOperation(t *testing.T) {
 	tab := lines(t, Network, "POST /ports !port[s].binding:host_id !port[s].tenant_id!project !port[s].provider:* x network_manage")
 	op := tab.Operations()[0]
-	for member, want := range map[string]bool{"port.binding:host_id": true, "ports.0.binding:host_id": true, "port.provider:network_type": true,
+	for member, want := range map[string]bool{"port.binding:host_id": true, "ports.0.binding:host_id": true, "ports.0.port.binding:host_id": true, "port.provider:network_type": true,
 		"port.tenant_id": false, "port.name": false, "port": false} {
 		if op.Refuses(member) != want {
 			t.Errorf("%s: %v", member, !want)

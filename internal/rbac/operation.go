@@ -112,6 +112,7 @@ const (
 	AdminOnly                   // Decision.Field makes it the administrator's
 	OtherProject                // Decision.Field names a project that is not the token's
 	Malformed                   // the body is not what the service would read alike: Decision.Reason
+	NotTaken                    // calls of this kind are refused whoever makes them: Decision.Reason
 )
 
 // String gives the verdict as logs and explanations show it.
@@ -127,6 +128,8 @@ func (v Verdict) String() string {
 		return "another project"
 	case Malformed:
 		return "malformed"
+	case NotTaken:
+		return "not taken"
 	}
 	return "unknown operation"
 }
@@ -136,7 +139,7 @@ type Decision struct {
 	Verdict   Verdict
 	Operation *Operation // nil when Unknown, and with NeedsBody when the body names the operation
 	Field     string     // the member, parameter or header that was refused
-	Reason    string     // why Malformed: a sentence
+	Reason    string     // why Malformed or NotTaken: a sentence
 	Project   string     // the project that the path names, if it does
 	Query     string     // the raw query to forward
 	Dropped   bool       // Query is not the request's: parameters were taken out

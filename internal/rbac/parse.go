@@ -17,7 +17,8 @@ type parser struct {
 	prefixes  []string
 	always    []string
 	with      []string
-	extension *extension // nil: the file is our own
+	refusals  map[string]condition // by name
+	extension *extension           // nil: the file is our own
 }
 
 func (p *parser) line(line string) error {
@@ -41,6 +42,8 @@ func (p *parser) line(line string) error {
 	case "with":
 		p.with = words[1:]
 		return nil
+	case "refusal":
+		return p.nameRefusal(words[1:])
 	}
 	if len(words) < 4 || words[1][0] != '/' {
 		return errors.New("want METHOD /path [condition] !refusal rule roles; see operations/README.md")
@@ -87,6 +90,27 @@ func (p *parser) setPrefixes(words []string) error {
 	return nil
 }
 
+// nameRefusal reads the name of a refusal, its condition, and the words that tell of it.
+func (p *parser) nameRefusal(words []string) error {
+	if len(words) < 3 {
+		return errors.New("want refusal NAME condition and a sentence")
+	}
+	cs, err := parseCondition(words[1])
+	if err != nil {
+		return err
+	}
+	if len(cs) != 1 || p.refusals[words[0]].word != "" {
+		return fmt.Errorf("refusal %q: want a name for one condition", words[0])
+	}
+	if p.refusals == nil {
+		p.refusals = map[string]condition{}
+	}
+	c := cs[0]
+	c.word, c.why = words[0], strings.Join(words[2:], " ")
+	p.refusals[c.word] = c
+	return nil
+}
+
 func (p *parser) operation(method, path string, words []string) error {
 	if strings.ToUpper(method) != method || method == "" {
 		return fmt.Errorf("method %q: want capitals", method)
@@ -98,7 +122,9 @@ func (p *parser) operation(method, path string, words []string) error {
 	}
 	who := 0
 	for _, w := range slices.Concat(words, p.always, p.with) {
-		if err := op.word(w, &who); err != nil {
+		if c, named := p.refusals[strings.TrimPrefix(w, "!")]; named && w[0] == '!' {
+			op.refuse = append(op.refuse, c)
+		} else if err := op.word(w, &who); err != nil {
 			return err
 		}
 	}

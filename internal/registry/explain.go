@@ -95,6 +95,7 @@ var advice = map[audit.Verdict]string{
 	audit.ClosedCall:        "The operator of the gateway has turned this call off for this cloud; no right opens it.",
 	audit.UnknownOperation: "No line of the operation table is this call, so nobody may make it. If it is no slip, whoever runs the server can add a line " +
 		"(operations: in its configuration).",
+	audit.NotTaken:  "The gateway takes no call of this kind, whoever makes it; the message says why, and what to do instead.",
 	audit.NoProject: "Ask for a token with a project as its scope.",
 	audit.Malformed: "The call can be read in more than one way, or not at all; the message says where.",
 }
