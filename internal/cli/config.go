@@ -30,6 +30,7 @@ type Config struct {
 	TLS              TLS             `yaml:"tls"`                // none
 	AllowPlainHTTP   bool            `yaml:"allow_plain_http"`   // plain HTTP beyond loopback; false
 	TrustedProxies   []string        `yaml:"trusted_proxies"`    // networks whose X-Forwarded-For is believed; none
+	BodyWait         time.Duration   `yaml:"body_wait"`          // how long a request's body may take to arrive, an upload's excepted; 30s
 	Database         string          `yaml:"database"`           // a SQLite file, or postgres://…; stackgate.db
 	MasterKeyFile    string          `yaml:"master_key_file"`    // STACKGATE_MASTER_KEY, else master.key
 	AuditKeyFile     string          `yaml:"audit_key_file"`     // signs audit checkpoints; audit.key
@@ -146,6 +147,9 @@ func (c *Config) check() error {
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
 		return errors.New("public_url must be https://host, as clients reach the server, without a path")
 	}
+	if c.BodyWait < 0 {
+		return errors.New("body_wait must be more than nothing: whoever sends slowly would hold a connection for ever")
+	}
 	if c.TokenLife != 0 && (c.TokenLife < 10*time.Minute || c.TokenLife > 24*time.Hour) {
 		return errors.New("token_life must be from 10m to 24h: clients treat a token with less than two minutes left as expired")
 	}
@@ -213,7 +217,7 @@ func (c *Config) server(log *slog.Logger) (server.Config, error) {
 	}
 	out := server.Config{
 		PublicURL: c.PublicURL, Database: c.Database, Master: master, AuditKey: audit, Algorithm: c.IDTokenAlgorithm,
-		TokenLife: c.TokenLife, TrustedProxies: proxies, Catalog: c.catalog(), OperationsDir: c.Operations,
+		TokenLife: c.TokenLife, TrustedProxies: proxies, BodyWait: c.BodyWait, Catalog: c.catalog(), OperationsDir: c.Operations,
 		Decisions: c.Decisions.server(), Logger: log,
 	}
 	if c.MaxStaleness != nil {

@@ -23,10 +23,19 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, c *call) {
 		defer cancel(nil)
 		c.watch.cancel = cancel
 	}
+	c.watch.pause = s.c.BodyWait
 	if proxied {
-		c.watch.answer, c.watch.idle = proxy.c.Answer, proxy.c.Idle
+		c.watch.answer, c.watch.idle, c.watch.pause = proxy.c.Answer, proxy.c.Idle, proxy.c.Idle
 		c.leg = leg{project: c.project(), credential: !c.open, watch: &c.watch}
 		ctx = context.WithValue(ctx, legKey{}, &c.leg)
+	}
+	if !c.hasBody && r.ContentLength != 0 { // the watch sees to it that the body goes on, and afterwards there may be a rest
+		web.LimitBody(w, 0)
+		defer func() {
+			if ctx.Err() == nil {
+				web.LimitBody(w, s.c.BodyWait)
+			}
+		}()
 	}
 	s.running.add(c, w, web.ClientAddr(r), ctx)
 	defer s.running.remove(c)

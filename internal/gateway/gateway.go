@@ -60,7 +60,7 @@ type Config struct {
 
 	IdentityURL string        // shown in WWW-Authenticate: https://…/v3
 	BodyLimit   int64         // of bodies that must be looked into, in bytes; 0: 1 MiB
-	BodyWait    time.Duration // how long such a body may take to arrive; 0: 30 seconds
+	BodyWait    time.Duration // how long such a body may take to arrive, and any other to go on; 0: web.DefaultBodyWait
 	Recheck     time.Duration // how often a running call is judged again; 0: one second
 	Now         func() time.Time
 }
@@ -108,7 +108,7 @@ func New(c Config) (*Server, error) {
 		c.BodyLimit = 1 << 20
 	}
 	if c.BodyWait == 0 {
-		c.BodyWait = 30 * time.Second
+		c.BodyWait = web.DefaultBodyWait
 	}
 	if c.Recheck == 0 {
 		c.Recheck = time.Second
@@ -283,13 +283,12 @@ func (s *Server) judge(w http.ResponseWriter, r *http.Request, c *call) error {
 
 // readBody reads the whole body once and puts the same bytes back for the service.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request, c *call) error {
-	rc := http.NewResponseController(w)
-	_ = rc.SetReadDeadline(time.Now().Add(s.c.BodyWait)) // a writer without deadlines has no connection that could stall
+	web.LimitBody(w, s.c.BodyWait)
 	body, err := web.ReadBody(w, r, s.c.BodyLimit)
 	if err != nil {
 		return err
 	}
-	_ = rc.SetReadDeadline(time.Time{})
+	web.LimitBody(w, 0)
 	c.body, c.hasBody = body, true
 	r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
 	return nil

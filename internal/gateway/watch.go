@@ -32,6 +32,7 @@ type watch struct {
 
 	answer  time.Duration // how long the answer may take to begin; 0: for ever
 	idle    time.Duration // how long nothing may move while a body should; 0: for ever
+	pause   time.Duration // the same of the client's body
 	phase   atomic.Int32
 	reading atomic.Bool   // from the client, which it may be waiting for
 	moved   atomic.Uint64 // goes up whenever something moves
@@ -174,6 +175,8 @@ func (w *watch) stalled(now time.Time) bool {
 	switch is.phase {
 	case waiting:
 		limit = w.answer
+	case sending:
+		limit = w.pause
 	case upgraded:
 		return false
 	}

@@ -82,7 +82,7 @@ func (s *Server) openGateway() error {
 	s.gateway, err = gateway.New(gateway.Config{
 		Table: table, Open: s.openBearer, Still: s.stillStands, Roles: s.rolesOf, Rights: iam.CheapestRights, KnownProject: s.knownProject, Clouds: func() gateway.Clouds { return s.clouds.now.Load().behind },
 		Away: s.cloudsAway,
-		Held: s.rightsOf, Record: s.registry.Record, Sample: uint32(max(s.c.Decisions.Sample, 0)), IdentityURL: s.c.PublicURL + "/v3", Now: s.c.Now,
+		Held: s.rightsOf, Record: s.registry.Record, Sample: uint32(max(s.c.Decisions.Sample, 0)), IdentityURL: s.c.PublicURL + "/v3", BodyWait: s.c.BodyWait, Now: s.c.Now,
 	})
 	if err != nil {
 		return fmt.Errorf("gateway: %w", err)

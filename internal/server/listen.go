@@ -40,7 +40,9 @@ func (s *Server) Serve(ctx context.Context, l Listen) error {
 		if err != nil {
 			return errors.Join(fmt.Errorf("listen for metrics: %w", err), listener.Close())
 		}
-		servers, listeners = append(servers, newHTTPServer(s.Metrics(), s.c.Logger)), append(listeners, m)
+		metrics := newHTTPServer(s.Metrics(), s.c.Logger)
+		metrics.ReadTimeout = s.c.BodyWait // nobody has a body to send here
+		servers, listeners = append(servers, metrics), append(listeners, m)
 	}
 	runCtx, stopRun := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup

@@ -61,6 +61,7 @@ type Config struct {
 	MinTokenLife   time.Duration      // 0: ten minutes, less only for tests
 	MaxStaleness   time.Duration      // see registry.Config
 	TrustedProxies []netip.Prefix     // see web.Config
+	BodyWait       time.Duration      // see web.Config and gateway.Config
 	Catalog        []CatalogService   // the operator's own services, beside the cloud's; nil: none
 	OperationsDir  string             // further operations, see rbac.NewTable; "": none
 	Decisions      Decisions          // that are kept to be looked up
@@ -112,7 +113,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 			return nil, err
 		}
 	}
-	pipeline := web.New(web.Config{Logger: c.Logger, TrustedProxies: c.TrustedProxies, Now: c.Now, OnEvent: s.metrics.observe})
+	pipeline := web.New(web.Config{Logger: c.Logger, TrustedProxies: c.TrustedProxies, BodyWait: c.BodyWait, Now: c.Now, OnEvent: s.metrics.observe})
 	s.handler = pipeline.Wrap(http.HandlerFunc(s.route))
 	return s, nil
 }
@@ -126,6 +127,9 @@ func (c *Config) fill() {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.BodyWait == 0 {
+		c.BodyWait = web.DefaultBodyWait
 	}
 	if c.Decisions.Sample == 0 {
 		c.Decisions.Sample = 100

@@ -38,6 +38,16 @@ const (
 	IgnoreUnknown Strictness = false
 )
 
+// LimitBody says how long the body may take to arrive from now on; 0: as long as it likes. A handler that streams it lifts the Pipeline's limit,
+// and sees for itself that it moves.
+func LimitBody(w http.ResponseWriter, wait time.Duration) {
+	var end time.Time
+	if wait != 0 {
+		end = time.Now().Add(wait)
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(end) // a writer without deadlines has no connection that could stall
+}
+
 // Decode parses one JSON value strictly: duplicate members, invalid UTF-8, trailing data and other than exact member names
 // are a 400 Error whose text says where.
 func Decode(data []byte, dst any, unknown Strictness) error {

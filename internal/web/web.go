@@ -41,9 +41,13 @@ func Handler(f Func, writeError ErrorWriter) http.Handler {
 type Config struct {
 	Logger         *slog.Logger   // one record per request; nil: slog.Default
 	TrustedProxies []netip.Prefix // peers whose X-Forwarded-For is believed
+	BodyWait       time.Duration  // how long a request's body may take to arrive; 0: DefaultBodyWait
 	Now            func() time.Time
 	OnEvent        func(*Event) // optional: metrics
 }
+
+// DefaultBodyWait is long enough for what is read whole, which is small.
+const DefaultBodyWait = 30 * time.Second
 
 // A Pipeline wraps handlers with what every request needs.
 type Pipeline struct{ c Config }
@@ -56,10 +60,13 @@ func New(c Config) *Pipeline {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.BodyWait == 0 {
+		c.BodyWait = DefaultBodyWait
+	}
 	return &Pipeline{c}
 }
 
-// Wrap gives h an Event and a request id, answers 500 without details when it panics, and logs the Event once.
+// Wrap gives h an Event and a request id, gives the body so long to arrive, whether h reads it or net/http throws it away, answers 500 without details when it panics, and logs the Event once.
 // http.ErrAbortHandler passes through, as the standard library wants it.
 func (p *Pipeline) Wrap(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -69,6 +76,9 @@ func (p *Pipeline) Wrap(h http.Handler) http.Handler {
 		}}
 		e.recorder = recorder{ResponseWriter: w, event: &e.event}
 		defer p.finish(&e.recorder, &e.event)
+		if r.ContentLength != 0 {
+			LimitBody(w, p.c.BodyWait)
+		}
 		h.ServeHTTP(&e.recorder, r.WithContext(e))
 	})
 }
