@@ -21,7 +21,7 @@ demo: build ## play the guide from end to end and exit
 test: ## all tests
 	$(GO) test -timeout 25m ./...
 
-test-real: ## the tests with real services of Debian's packages, which it installs (as root) and runs on loopback
+test-real: ## the tests with real services of Debian's packages, which it installs (as root) and runs on loopback, and with Terraform, which it builds
 	sh scripts/real-packages.sh
 	STACKGATE_REAL=1 $(GO) test -count=1 -timeout 20m -run '^TestReal' ./...
 

@@ -131,6 +131,23 @@ func TestSwiftThroughExec(t *testing.T) {
 	}
 }
 
+// TestStorageToolsWithATokenFromExec is what takes a token and asks no Identity service.
+func TestStorageToolsWithATokenFromExec(t *testing.T) {
+	needed(t, programs("swift", "rclone", "restic"))
+	d := startDev(t, t.TempDir())
+	d.automator("all", "objectstoreOperator")
+	write(t, filepath.Join(d.dir, "file"), "content\n")
+	out := d.ok("all", execScript, "token", "sh", "-euc", `
+		swift post box; swift upload box file >/dev/null
+		export RCLONE_CONFIG=/dev/null RESTIC_PASSWORD=secret RESTIC_REPOSITORY=swift:backup:/
+		rclone --swift-env-auth cat :swift:box/file
+		restic init >/dev/null; restic backup file >/dev/null; restic dump latest file
+		curl -fsS -H "X-Auth-Token: $OS_AUTH_TOKEN" "$OS_STORAGE_URL/box/file"`)
+	if out != "content\ncontent\ncontent\n" {
+		t.Error(out)
+	}
+}
+
 // TestExecLeavesNothingBehind: with an openrc of exec's own command, after it has ended, nobody gets in.
 func TestExecLeavesNothingBehind(t *testing.T) {
 	d := startDev(t, t.TempDir())

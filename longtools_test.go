@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // entries makes a service account with rights in dev and leaves, for each door, an openrc of its name: <name>-oidc and so on. It gives the account's id.
@@ -21,8 +22,9 @@ func (d *dev) entries(name string, rights ...string) string {
 		echo $id`))
 }
 
-// logins counts how often a service account has got a token for its project.
+// logins counts how often a service account has got a token for its project. What is logged may be written a moment later.
 func (d *dev) logins(id string) (n int) {
+	time.Sleep(time.Second)
 	for line := range strings.Lines(d.log()) {
 		if strings.Contains(line, "path=/v3/auth/tokens status=201") && strings.Contains(line, "oauth2-"+id+" ") {
 			n++
@@ -34,6 +36,9 @@ func (d *dev) logins(id string) (n int) {
 // A way is how a tool comes by its login: an openrc for one of the doors, and what stands before the command. The last two are not for
 // swift: with an application credential it takes the first region of the catalog, and gives up what it is doing when its token ends.
 type way struct{ name, door, before string }
+
+// file is the way's name, for files and folders.
+func (w way) file() string { return strings.NewReplacer(" ", "-", ",", "").Replace(w.name) }
 
 var ways = []way{
 	{"password", "password", ""},
@@ -111,7 +116,7 @@ func (d *dev) makeFiles(t *testing.T) {
 
 // runLong runs the three scripts one way. A tool logs in once when it starts: more is because its token has ended.
 func (d *dev) runLong(t *testing.T, w way, tool, first, long, after string) {
-	name := strings.NewReplacer(" ", "-", ",", "").Replace(tool + "-" + w.name)
+	name := tool + "-" + w.file()
 	id := d.entries(name, "objectstoreOperator")
 	for _, script := range []string{first, long, after} {
 		before := d.logins(id)
@@ -124,40 +129,6 @@ func (d *dev) runLong(t *testing.T, w way, tool, first, long, after string) {
 	}
 }
 
-// terraform sends with curl what Terraform's provider was recorded to send: a login, a look-up, and both again when its token has ended.
-const terraform = waitFor + `
-	set -eu; mkdir "$2"; cd "$2"
-	call() { curl -sS -A "HashiCorp Terraform/1.11.4 (+https://www.terraform.io) Terraform Plugin SDK/v2.40.1 Terraform Provider OpenStack/dev gophercloud/v2.13.0" -H "Accept: application/json" "$@"; }
-	case $OS_AUTH_TYPE in
-	v3password) body='{"auth":{"identity":{"methods":["password"],"password":{"user":{"domain":{"name":"'$OS_USER_DOMAIN_NAME'"},"name":"'$OS_USERNAME'","password":"'$OS_PASSWORD'"}}},"scope":{"project":{"id":"'$OS_PROJECT_ID'"}}}}' ;;
-	*) body='{"auth":{"identity":{"application_credential":{"id":"'$OS_APPLICATION_CREDENTIAL_ID'","secret":"'$OS_APPLICATION_CREDENTIAL_SECRET'"},"methods":["application_credential"]}}}' ;;
-	esac
-	login() {
-		is 201 call -D head -o answer -w '%{http_code}' -H "Content-Type: application/json" -d "$body" "$OS_AUTH_URL/auth/tokens"
-		token=$(tr -d '\r' <head | sed -n 's/^X-Subject-Token: //Ip')
-		url=$(python3 -c 'import json, os; print([e["url"] for s in json.load(open("answer"))["token"]["catalog"] if s["type"] == "network"
-			for e in s["endpoints"] if e["region"] == os.environ["OS_REGION_NAME"] and e["interface"] == "public"][0])')
-	}
-	look() { call -o networks -w '%{http_code}' -H "X-Auth-Token: $token" "$url/v2.0/networks?name=Ext-Net"; }
-	login; is 200 look; sleep 3; until_is 401 look
-	login; is 200 look; has Ext-Net cat networks`
-
-// TestTerraformsRun is the provider's requests, directly and through exec. The provider itself is in no registry.
-func TestTerraformsRun(t *testing.T) {
-	d := startDev(t, t.TempDir(), "--token-life", "6s")
-	d.entries("terraform", "infrastructureSupervisor")
-	write(t, filepath.Join(d.dir, "terraform.sh"), terraform)
-	var all sync.WaitGroup
-	for _, w := range ways {
-		all.Go(func() {
-			if out, err := d.sh("terraform-"+w.door, w.before+`sh -c "$(cat terraform.sh)" sh x "$1"`, strings.NewReplacer(" ", "-", ",", "").Replace(w.name)); err != nil {
-				t.Errorf("%s: %v\n%s", w.name, err, out)
-			}
-		})
-	}
-	all.Wait()
-}
-
 // TestAnsible runs the playbook of docs/tools.md with the lines that stand there, with tokens that end before it does.
 func TestAnsible(t *testing.T) {
 	t.Parallel()
@@ -167,20 +138,23 @@ func TestAnsible(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	block := func(head string) string {
-		_, rest, ok := strings.Cut(string(page), "```"+head+"\n")
-		text, _, end := strings.Cut(rest, "```")
-		if !ok || !end {
-			t.Fatal("there is no block ", head)
-		}
-		return text
-	}
 	d := startDev(t, t.TempDir(), "--token-life", "6s")
-	write(t, filepath.Join(d.dir, "playbook.yml"), block("yaml\n# playbook.yml"))
-	out, err := d.sh("admin.env", "set -e; PATH=$PATH:"+bin+"; P=0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f; export XDG_RUNTIME_DIR=$PWD\n"+block("sh ansible"))
+	write(t, filepath.Join(d.dir, "playbook.yml"), block(t, string(page), "yaml\n# playbook.yml"))
+	out, err := d.sh("admin.env", "set -e; PATH=$PATH:"+bin+"; P=0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f; export XDG_RUNTIME_DIR=$PWD\n"+block(t, string(page), "sh ansible"))
 	if err != nil || strings.Count(out, "ok=11   changed=9    unreachable=0    failed=0") != 2 {
 		t.Errorf("%v\n%s", err, out)
 	}
+}
+
+// block is what a page has between ``` and ```, without the line that it starts with.
+func block(t *testing.T, page, head string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(page, "```"+head+"\n")
+	text, _, end := strings.Cut(rest, "```")
+	if !ok || !end {
+		t.Fatal("there is no block ", head)
+	}
+	return text
 }
 
 // ansible gives the folder of Ansible and the swift command from PyPI. Ansible's collection openstack.cloud 2.5 needs an openstacksdk that imports

@@ -70,25 +70,35 @@ func startTerraforming(t *testing.T, flags ...string) *terraforming {
 	return &terraforming{d, "export PATH=" + home + ":$PATH TF_CLI_CONFIG_FILE=" + filepath.Join(home, "config") + " TF_IN_AUTOMATION=1 TF_CLI_ARGS=-no-color\n"}
 }
 
-// run runs a script in a new folder that has the configuration.
-func (d *terraforming) run(folder, configuration, rc, script string, args ...string) (string, error) {
+// run runs a script in a new folder that has the configuration, by the file's name.
+func (d *terraforming) run(folder string, files map[string]string, rc, script string, args ...string) (string, error) {
 	d.t.Helper()
 	dir := filepath.Join(d.dir, folder)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		d.t.Fatal(err)
 	}
-	write(d.t, filepath.Join(dir, "main.tf"), configuration)
+	for name, text := range files {
+		write(d.t, filepath.Join(dir, name), text)
+	}
 	return d.sh(rc, d.path+waitFor+"set -eu; cd "+folder+"; export XDG_RUNTIME_DIR=$PWD; terraform init >init.log || { cat init.log; exit 1; }\n"+script, args...)
 }
 
-// configuration is a file of testdata/terraform.
-func configuration(t *testing.T, name string) string {
+// configuration is what testdata/terraform has under a name: files.
+func configuration(t *testing.T, name string) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata", "terraform", name))
-	if err != nil {
-		t.Fatal(err)
+	paths, err := filepath.Glob(filepath.Join("testdata", "terraform", name, "*.tf"))
+	if err != nil || len(paths) == 0 {
+		t.Fatal(name, err)
 	}
-	return string(text)
+	files := map[string]string{}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[filepath.Base(path)] = string(text)
+	}
+	return files
 }
 
 // terraformWays are ways, and the one-time token of exec. "Directly by a token" is not among them: nothing renews that.
@@ -98,26 +108,32 @@ var terraformWays = append(ways[:len(ways):len(ways)], way{"exec, token", "oidc"
 func TestRealTerraformOutlivesItsToken(t *testing.T) {
 	t.Parallel()
 	d := startTerraforming(t, "--token-life", "20s")
-	waits := configuration(t, "waits.tf")
+	waits := configuration(t, "waits")
+	var all sync.WaitGroup // they wait rather than work
 	for _, w := range terraformWays {
-		t.Run(w.name, func(t *testing.T) {
-			t.Parallel()
-			name := strings.NewReplacer(" ", "-", ",", "").Replace(w.name)
-			id := d.entries(name, "networkOperator", "networkSecurityOperator")
-			out, err := d.run(name, waits, name+"-"+w.door, `
-				terraform workspace new "$2" >/dev/null
-				WAIT="sleep 21" $1 terraform apply -auto-approve
-				$1 terraform plan -detailed-exitcode
-				`, w.before, name)
-			if err != nil || !strings.Contains(out, "Apply complete! Resources: 2 added") || !strings.Contains(out, "No changes.") {
-				t.Fatalf("%v\n%s", err, out)
-			}
-			if n := d.logins(id); n < 3 { // for the apply, in the apply, for the plan
-				t.Errorf("%d logins: it was not longer than its token", n)
-			}
-			if out, err := d.sh(name+"-"+w.door, d.path+"cd $2; export XDG_RUNTIME_DIR=$PWD; $1 terraform destroy -auto-approve", w.before, name); err != nil {
-				t.Errorf("%v\n%s", err, out)
-			}
-		})
+		all.Go(func() { t.Run(w.name, func(t *testing.T) { d.outlives(t, w, waits) }) })
+	}
+	all.Wait()
+}
+
+// outlives counts the logins of an apply: more than there are starts of something is because a token has ended.
+func (d *terraforming) outlives(t *testing.T, w way, waits map[string]string) {
+	name := w.file()
+	id := d.entries(name, "networkOperator")
+	apply := `terraform workspace new "$2" >/dev/null; WAIT="sleep 21" $1 terraform apply -auto-approve`
+	out, err := d.run(name, waits, name+"-"+w.door, apply, w.before, name)
+	if err != nil || !strings.Contains(out, "Apply complete! Resources: 3 added") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	want := 2 // of exec's: at first, and after the wait
+	if w.before == "" {
+		want = 3 // the provider starts once for the plan and once for the rest
+	}
+	if n := d.logins(id); n < want {
+		t.Errorf("%d logins, want %d: it was not longer than its token", n, want)
+	}
+	rest := d.path + "cd $2; export XDG_RUNTIME_DIR=$PWD; $1 terraform plan -detailed-exitcode && $1 terraform destroy -auto-approve"
+	if out, err := d.sh(name+"-"+w.door, rest, w.before, name); err != nil || !strings.Contains(out, "No changes.") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

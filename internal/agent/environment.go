@@ -64,16 +64,16 @@ func (a *Agent) variables(m Mode) []variable {
 	return vars
 }
 
-// storage is for what asks no Identity service when it has a token: rclone, restic and swift. So it is the cloud's own token, and ends.
+// storage is for what asks no Identity service when it has a token: rclone, restic, swift and curl. So it is the cloud's own token, and ends.
 func (a *Agent) storage() []variable {
 	a.mu.Lock()
 	t := a.newest()
 	a.mu.Unlock()
-	url := StorageURL(t, a.cloud)
-	if url == "" {
-		return nil
+	vars := []variable{{"OS_AUTH_TOKEN", string(t.ID)}}
+	if url := StorageURL(t, a.cloud); url != "" {
+		vars = append(vars, variable{"OS_STORAGE_URL", url})
 	}
-	return []variable{{"OS_AUTH_TOKEN", string(t.ID)}, {"OS_STORAGE_URL", url}}
+	return vars
 }
 
 // StorageURL is where a token's catalog has Swift; "" where it has none.

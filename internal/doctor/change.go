@@ -120,8 +120,9 @@ type Tool struct {
 func tools(t serviceaccount.AuthType) []Tool {
 	plain := t == serviceaccount.Password || t == serviceaccount.ApplicationCredential
 	use := "run it by stackgate exec, or beside stackgate agent"
-	list := []Tool{{Name: "openstack, openstacksdk, Ansible", Can: t != ""}, {Name: "Go programs", Can: plain, Use: "package github.com/stackgate/stackgate/serviceaccount, or stackgate exec"}}
-	for _, name := range []string{"Terraform, OpenTofu", "Packer", "rclone", "restic", "swift", "Kubernetes: cloud provider, CSI"} {
+	list := []Tool{{Name: "openstack, openstacksdk, Ansible", Can: t != ""}, {Name: "Go programs", Can: plain, Use: "package github.com/stackgate/stackgate/serviceaccount, or stackgate exec"},
+		{Name: "Terraform, OpenTofu", Can: plain, Use: use + `; alone it says "You must provide a password to authenticate"`}}
+	for _, name := range []string{"Packer", "rclone", "restic", "swift", "Kubernetes: cloud provider, CSI"} {
 		list = append(list, Tool{Name: name, Can: plain, Use: use})
 	}
 	for i := range list {

@@ -111,3 +111,22 @@ func showAccessRule(s *Server, _ http.ResponseWriter, r *http.Request, p params)
 	}
 	return notFound("Could not find Access Rule: %s.", p.segments[1])
 }
+
+// listEC2 lists the caller's EC2 credentials: there are none.
+func listEC2(s *Server, w http.ResponseWriter, r *http.Request, p params) error {
+	if _, err := s.self(r, p); err != nil {
+		return err
+	}
+	return s.sendEmpty(w, r, "credentials")
+}
+
+// refuseEC2 refuses to make one, and says what to use instead.
+func refuseEC2(s *Server, _ http.ResponseWriter, r *http.Request, p params) error {
+	if _, err := s.self(r, p); err != nil {
+		return err
+	}
+	return &refusal{
+		status: http.StatusForbidden, decided: "there are no EC2 credentials",
+		message: msgForbidden + ": " + p.rule + ". There are no EC2 credentials here, and so no S3: a service account reaches Object Storage through Swift's API, with its tokens.",
+	}
+}

@@ -10,7 +10,8 @@ import (
 	"github.com/stackgate/stackgate/internal/iam"
 )
 
-// The two requests with which Terraform, and whatever else is built on gophercloud, logs in, to the byte but for who and what.
+// The two requests with which Terraform, and whatever else is built on gophercloud, logs in, to the byte but for who and what. TestRealTerraform…
+// run the provider; what they cannot see is here: that the answers have what a real Keystone's have, and a provider with a token alone.
 func TestTerraformsRequests(t *testing.T) {
 	w := newWorld(t)
 	headers := []string{

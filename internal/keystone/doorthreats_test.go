@@ -32,6 +32,8 @@ func TestK7_NoTokenMakesACredential(t *testing.T) {
 		}
 		a := w.do("POST", minting[0], body, "X-Auth-Token", token)
 		a.want(t, 403, "stackgate service-account secret add "+string(w.client.id))
+		w.do("POST", minting[1], body, "X-Auth-Token", token).want(t, 403, "identity:ec2_create_credential. There are no EC2 credentials here")
+		w.do("GET", minting[1], "", "X-Auth-Token", token).want(t, 200, `"credentials":[]`)
 		w.do("DELETE", minting[0]+"/"+w.client.credential(w.project), "", "X-Auth-Token", token).want(t, 403, "identity:delete_application_credential")
 	}
 }

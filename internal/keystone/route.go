@@ -64,6 +64,8 @@ func newRoutes() *node {
 	root.add("GET", "v3/users/{id}/access_rules", "list_access_rules", listAccessRules)
 	root.add("GET", "v3/users/{id}/access_rules/{rule}", "get_access_rule", showAccessRule)
 	root.add("DELETE", "v3/users/{id}/access_rules/{rule}", "delete_access_rule", showAccessRule)
+	root.add("GET", "v3/users/{id}/credentials/OS-EC2", "ec2_list_credentials", listEC2)
+	root.add("POST", "v3/users/{id}/credentials/OS-EC2", "ec2_create_credential", refuseEC2)
 	root.add("GET", "v3/regions", "list_regions", listRegions)
 	root.add("GET", "v3/regions/{id}", "get_region", showRegion)
 	for _, a := range administration() {
