@@ -234,8 +234,9 @@ func refusedFor(d rbac.Decision) string {
 		return "administrator's call: no role opens it"
 	case d.Dropped:
 		_, _, dropped := d.Operation.Conditions()
+		names := strings.ReplaceAll(strings.Join(dropped, " "), "=true", "")
 		return fmt.Sprintf("administrator's field: %s, which the service ignores for everybody else: the gateway takes it out, and judges and "+
-			"forwards the call without it", strings.Join(dropped, " "))
+			"forwards the call without it", names)
 	}
 	return ""
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -212,7 +213,7 @@ func (w *walker) seen(kind jsontext.Kind) {
 		w.seenPatch(kind)
 	}
 	for _, c := range w.conds {
-		if c.place == inBody && len(c.path) == len(w.ends) && w.at(c.path) && c.holds(string(w.value), w.subject) {
+		if c.place == inBody && len(c.path) == len(w.ends) && w.at(c.path) && !(c.null && kind == 'n') && c.holds(string(w.value), w.subject) {
 			w.hits = append(w.hits, c)
 		}
 	}
@@ -279,11 +280,15 @@ func (c *condition) does(op, by string) bool {
 	return c.op == "" || op == c.op || op != "add" && op != "replace" && op != "remove" // what nobody knows may be anything
 }
 
-// pointsAt reports whether a JSON pointer (RFC 6901) leads to member or below it.
+// pointsAt reports whether a JSON pointer (RFC 6901) leads to member or below it. Glance takes white space off both ends of a name.
 func pointsAt(pointer, member string) bool {
 	if !strings.HasPrefix(pointer, "/") {
 		return false
 	}
 	first, _, _ := strings.Cut(strings.TrimLeft(pointer, "/"), "/")
-	return strings.ReplaceAll(strings.ReplaceAll(first, "~1", "/"), "~0", "~") == member
+	first = strings.ReplaceAll(strings.ReplaceAll(first, "~1", "/"), "~0", "~")
+	return strings.TrimFunc(first, isPythonSpace) == member
 }
+
+// isPythonSpace reports whether Python's str.strip takes r off: it counts the four separators of ASCII, which Go does not.
+func isPythonSpace(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f }

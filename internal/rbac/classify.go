@@ -226,6 +226,8 @@ func (c *condition) met(req *Request, s subject, w *walker) bool {
 		return c.inQuery(req.Target.query, s)
 	case inHeader:
 		return c.inHeader(req.Header, s)
+	case inSegment:
+		return c.holds(s.segment, s)
 	}
 	return w != nil && w.hit(c)
 }

@@ -17,6 +17,7 @@ type condition struct {
 	op    string   // in a patch: only where this is done to the member
 	test  test
 	value string
+	null  bool   // of a member: null is as if it were not there
 	why   string // of a named refusal: what is said of it
 }
 
@@ -26,7 +27,8 @@ const (
 	inBody place = iota
 	inQuery
 	inHeader
-	inPatch // a JSON patch (RFC 6902) that touches path[0]
+	inPatch   // a JSON patch (RFC 6902) that touches path[0]
+	inSegment // the path's last segment
 )
 
 type test uint8
@@ -60,6 +62,10 @@ func parseCondition(word string) ([]condition, error) {
 			return nil, fmt.Errorf("condition %q: want patch(op):/member", word)
 		}
 		c.place = inPatch
+	case strings.HasPrefix(word, "/"):
+		c.place = inSegment
+	default:
+		rest, c.null = strings.CutSuffix(word, "?")
 	}
 	if i := strings.IndexAny(rest, "=~!"); i >= 0 {
 		switch op := rest[i]; {
@@ -81,7 +87,7 @@ func parseCondition(word string) ([]condition, error) {
 		}
 		rest = rest[:i]
 	}
-	if rest == "" || rest == "*" {
+	if rest == "" || rest == "*" || c.place == inSegment && rest != "/" {
 		return nil, fmt.Errorf("condition %q names nothing", word)
 	}
 	return c.named(rest), nil
@@ -91,6 +97,9 @@ func (c condition) named(name string) []condition {
 	switch c.place {
 	case inQuery:
 		c.name, c.text = name, name
+		return []condition{c}
+	case inSegment:
+		c.text = "the path"
 		return []condition{c}
 	case inHeader:
 		c.name, c.glob = strings.CutSuffix(name, "*")

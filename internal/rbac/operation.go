@@ -62,7 +62,7 @@ func texts(cs []condition) []string {
 func (o *Operation) Refuses(member string) bool {
 	path := strings.Split(member, ".")
 	for i := range o.refuse {
-		if c := &o.refuse[i]; c.place == inBody && c.test == present && c.matches(path) {
+		if c := &o.refuse[i]; c.place == inBody && c.test == present && !c.null && c.matches(path) {
 			return true
 		}
 	}

@@ -40,7 +40,7 @@ func ask(t testing.TB, tab *Table, s Service, call, body string, header ...strin
 func TestEveryLineIsReachedByItsOwnCall(t *testing.T) {
 	tab := table(t)
 	prefix := map[Service]string{Compute: "/v2.1/" + own, Volume: "/v3/" + own, Image: "/v2", Network: "/v2.0", ObjectStore: "/v1/AUTH_" + own, AITraining: "/v1"}
-	fill := strings.NewReplacer("{project}", own, "{object...}", "a//b", "{", "x-", "}", "")
+	fill := strings.NewReplacer("{project}", own, "{member}", own, "{object...}", "a//b", "{", "x-", "}", "")
 	for _, op := range tab.Operations() {
 		query, header, body := callOf(op)
 		raw := prefix[op.Service] + fill.Replace(op.Path) + query
@@ -164,6 +164,8 @@ func TestCalls(t *testing.T) {
 		{"the quota of another project", Volume, "GET /v3/" + P + "/os-quota-sets/1e1e", "", OtherProject, "the path", 0},
 		{"the quota of one's own", Volume, "GET /v3/" + P + "/os-quota-sets/" + P + "?usage=True", "", Judged, "", AllRoles},
 		{"a forced deletion", Volume, "DELETE /v3/" + P + "/volumes/1?force=True", "", AdminOnly, "force", 0},
+		{"a volume for nobody's project, as old clients say it", Volume, "POST /v3/" + P + "/volumes", `{"volume":{"size":1,"project_id":null}}`, Judged, "", RolesOf(VolumeManage)},
+		{"a volume for another project", Volume, "POST /v3/" + P + "/volumes", `{"volume":{"size":1,"project_id":"1e1e"}}`, OtherProject, "volume.project_id", 0},
 		{"a backup restored", Volume, "POST /v3/" + P + "/backups/1/restore", "", Judged, "", RolesOf(VolumeManage)},
 		{"a backup made", Volume, "POST /v3/" + P + "/backups", "", Judged, "", RolesOf(VolumeManage, VolumeSnapshotManage)},
 		{"a volume published as an image", Volume, "POST /v3/" + P + "/volumes/1/action", `{"os-volume_upload_image":{"visibility":"public"}}`, AdminOnly, "os-volume_upload_image.visibility", 0},
@@ -181,6 +183,11 @@ func TestCalls(t *testing.T) {
 		{"where an image's data lies", Image, "GET /v2/images/1/locations", "", Judged, "", 0},
 		{"an image for somebody else", Image, "POST /v2/images", `{"owner":"1e1e"}`, OtherProject, "owner", 0},
 		{"an image published later", Image, "PATCH /v2/images/1", `[{"op":"replace","path":"/visibility","value":"public"}]`, AdminOnly, "visibility", 0},
+		{"an image published under a name with a space", Image, "PATCH /v2/images/1", `[{"op":"replace","path":"/ visibility","value":"public"}]`, AdminOnly, "visibility", 0},
+		{"an image given away under a name with a separator", Image, "PATCH /v2/images/1", `[{"op":"replace","path":"/owner\u001f","value":"1e1e"}]`, AdminOnly, "owner", 0},
+		{"an image shared with oneself", Image, "PUT /v2/images/1/members/" + P, `{"status":"accepted"}`, Judged, "", RolesOf(ImageManage)},
+		{"an image accepted for another project", Image, "PUT /v2/images/1/members/1e1e", `{"status":"accepted"}`, OtherProject, "the path", 0},
+		{"an image shared with another project no longer", Image, "DELETE /v2/images/1/members/1e1e", "", Judged, "", RolesOf(ImageManage)},
 		{"an image published in the first patch format", Image, "PATCH /v2/images/1", `[{"replace":"/visibility","value":"public"}]`, AdminOnly, "visibility", 0},
 		{"an image's data elsewhere, too", Image, "PATCH /v2/images/1", `[{"op":"add","path":"/locations/-","value":{"url":"http://x"}}]`, Judged, "", RolesOf(ImageManage)},
 		{"an image's data no longer there", Image, "PATCH /v2/images/1", `[{"op":"remove","path":"/locations/0"}]`, AdminOnly, "locations", 0},
@@ -256,6 +263,22 @@ func TestAllTenantsIsTakenOutForCinder(t *testing.T) {
 	if !d.Dropped || d.Query != "name=N" || d.Verdict != Judged {
 		t.Errorf("%+v", d)
 	}
+	d = ask(t, table(t), Volume, "GET /v3/"+own+"/volumes/detail?all_tenants=False&name=N", "")
+	if d.Dropped || d.Query != "all_tenants=False&name=N" || d.Verdict != Judged {
+		t.Errorf("all tenants, but no: %+v", d)
+	}
+}
+
+func TestNullIsNoImage(t *testing.T) {
+	tab := table(t)
+	for body, want := range map[string]string{
+		`{"volume":{"size":1,"imageRef":null}}`: "volume:create", `{"volume":{"size":1,"image_id":null,"imageRef":null}}`: "volume:create",
+		`{"volume":{"size":1,"imageRef":"i"}}`: "volume:create_from_image", `{"volume":{"size":1,"image_id":"i"}}`: "volume:create_from_image",
+	} {
+		if d := ask(t, tab, Volume, "POST /v3/volumes", body); d.Operation == nil || d.Operation.Rule != want {
+			t.Errorf("%s: %+v, want %s", body, d.Operation, want)
+		}
+	}
 }
 
 func TestLinesThatAreRefused(t *testing.T) {
@@ -270,6 +293,7 @@ func TestLinesThatAreRefused(t *testing.T) {
 		"a patch of nothing":        "PATCH /x !patch():/a rule any",
 		"a patch without a member":  "PATCH /x !patch(add):a rule any",
 		"a condition on nothing":    "GET /x !? rule any",
+		"a segment that has a name": "GET /x !/a!project rule any",
 		"a project that is an id":   "GET /x/{id} rule any\nGET /x/{project} rule any",
 		"an id that is a project":   "GET /x/{project} rule any\nGET /x/{id} rule any",
 		"roles and nobody together": "GET /x rule compute_read nobody",
