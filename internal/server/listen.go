@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -22,6 +23,7 @@ type Listen struct {
 	Key            string
 	AllowPlainHTTP bool          // serve plain HTTP beyond loopback: only where something in front does TLS
 	Drain          time.Duration // how long requests under way may take after ctx ends; 0: 15 s
+	Unread         time.Duration // how long a client may leave an answer where it is; 0: 2 min
 	// Ready is called once, with the bound address, before the first request is answered: whoever gets an answer finds done what Ready
 	// does. Clients can connect, and wait. Optional.
 	Ready func(addr string)
@@ -33,14 +35,14 @@ func (s *Server) Serve(ctx context.Context, l Listen) error {
 	if err != nil {
 		return errors.Join(err, l.close())
 	}
-	servers := []*http.Server{newHTTPServer(s.Handler(), s.c.Logger)}
+	servers := []*http.Server{newHTTPServer(s.Handler(), l.Unread, s.c.Logger)}
 	listeners := []net.Listener{listener}
 	if l.Metrics != "" {
 		m, err := net.Listen("tcp", l.Metrics)
 		if err != nil {
 			return errors.Join(fmt.Errorf("listen for metrics: %w", err), listener.Close())
 		}
-		metrics := newHTTPServer(s.Metrics(), s.c.Logger)
+		metrics := newHTTPServer(s.Metrics(), l.Unread, s.c.Logger)
 		metrics.ReadTimeout = s.c.BodyWait // nobody has a body to send here
 		servers, listeners = append(servers, metrics), append(listeners, m)
 	}
@@ -85,10 +87,11 @@ func drain(servers []*http.Server, limit time.Duration) {
 	}
 }
 
-func newHTTPServer(h http.Handler, l *slog.Logger) *http.Server {
+func newHTTPServer(h http.Handler, unread time.Duration, l *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler: h, ReadHeaderTimeout: 15 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: slog.NewLogLogger(l.Handler(), slog.LevelDebug), // handshake noise of port scanners
+		ConnContext: limitUnread(cmp.Or(unread, 2*time.Minute)),
+		ErrorLog:    slog.NewLogLogger(l.Handler(), slog.LevelDebug), // handshake noise of port scanners
 	}
 }
 

@@ -3,8 +3,10 @@ package server_test
 import (
 	"bufio"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,4 +64,44 @@ func TestABodyThatDoesNotComeEndsTheConnection(t *testing.T) {
 		exchange(t, metrics, "GET /metrics"+header+end)
 	}
 	must(t, stop())
+}
+
+// A client that does not read what it asked for loses the connection, and what serves it ends.
+func TestAnAnswerThatNobodyReadsEndsTheConnection(t *testing.T) {
+	ended := make(chan struct{})
+	s := servertest.Start(t, func(c *server.Config) {
+		c.Logger = slog.New(slog.NewTextHandler(until{"path=/GRA1/object-store/v1/AUTH_" + project + "/box/large status=200", ended}, nil))
+	})
+	address, stop := serve(t, s, server.Listen{Unread: 200 * time.Millisecond})
+	token := s.Scoped(s.ServiceAccount("all", "publicCloudProject:openstack:administrator"))
+	container := "/GRA1/object-store/v1/AUTH_" + project + "/box"
+	for _, put := range [][2]string{{container, ""}, {container + "/large", strings.Repeat("x", 32<<20)}} {
+		if a := s.Do("PUT", put[0], put[1], "X-Auth-Token: "+token); a.Status != http.StatusCreated {
+			t.Fatalf("%+v", a)
+		}
+	}
+	conn, err := net.Dial("tcp", address)
+	must(t, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, "GET "+container+"/large HTTP/1.1\r\nHost: x\r\nX-Auth-Token: "+token+"\r\n\r\n")
+	must(t, err)
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		t.Error("the answer still waits for its reader")
+	}
+	must(t, stop())
+}
+
+// An until closes a channel at the first line with a text in it.
+type until struct {
+	text string
+	seen chan struct{}
+}
+
+func (u until) Write(line []byte) (int, error) {
+	if strings.Contains(string(line), u.text) && strings.Contains(string(line), "method=GET") {
+		close(u.seen)
+	}
+	return len(line), nil
 }
