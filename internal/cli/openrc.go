@@ -93,14 +93,17 @@ func (a access) SecretSetting() setting {
 	return setting{"client_secret", a.Secret}
 }
 
-// openrcText is the guide's variables, or those of another door. What it unsets belongs to other doors, breaks the
-// v3oidcclientcredentials plugin, or would win.
-var openrcText = template.Must(template.New("openrc").Funcs(template.FuncMap{"q": quote}).Parse(`# Service account {{.ClientID}} on project {{.Project}}. Use it with:  . ./openrc
-unset OS_CLOUD OS_TOKEN OS_AUTH_TOKEN OS_USERNAME OS_PASSWORD OS_USER_ID OS_USERID OS_USER_DOMAIN_ID OS_USER_DOMAIN_NAME \
+// unsetLogins removes the variables of every login, so that none is left of another.
+const unsetLogins = `unset OS_CLOUD OS_TOKEN OS_AUTH_TOKEN OS_USERNAME OS_PASSWORD OS_USER_ID OS_USERID OS_USER_DOMAIN_ID OS_USER_DOMAIN_NAME \
       OS_PROJECT_ID OS_PROJECT_NAME OS_PROJECT_DOMAIN_ID OS_PROJECT_DOMAIN_NAME OS_TENANT_ID OS_TENANT_NAME OS_DOMAIN_ID OS_DOMAIN_NAME \
       OS_DEFAULT_DOMAIN OS_SYSTEM_SCOPE OS_TRUST_ID OS_ACCESS_TOKEN OS_ACCESS_TOKEN_ENDPOINT OS_ACCESS_TOKEN_TYPE OS_OPENID_SCOPE \
       OS_PROTOCOL OS_IDENTITY_PROVIDER OS_DISCOVERY_ENDPOINT OS_CLIENT_ID OS_CLIENT_SECRET \
-      OS_APPLICATION_CREDENTIAL_ID OS_APPLICATION_CREDENTIAL_NAME OS_APPLICATION_CREDENTIAL_SECRET
+      OS_APPLICATION_CREDENTIAL_ID OS_APPLICATION_CREDENTIAL_NAME OS_APPLICATION_CREDENTIAL_SECRET OS_STORAGE_URL`
+
+// openrcText is the guide's variables, or those of another door. What it unsets belongs to other doors, breaks the
+// v3oidcclientcredentials plugin, or would win.
+var openrcText = template.Must(template.New("openrc").Funcs(template.FuncMap{"q": quote}).Parse(`# Service account {{.ClientID}} on project {{.Project}}. Use it with:  . ./openrc
+` + unsetLogins + `
 export OS_AUTH_TYPE={{.AuthType}}
 export OS_IDENTITY_API_VERSION=3
 {{- range .Settings}}

@@ -115,7 +115,7 @@ func tokenOpenRC(w io.Writer, t *serviceaccount.Token, c serviceaccount.Config) 
 		{"OS_CACERT", c.CACert},
 	}
 	var b strings.Builder
-	_, _ = fmt.Fprintf(&b, "# Good until %s.\nunset OS_CLOUD OS_USER_DOMAIN_ID OS_USER_DOMAIN_NAME OS_DOMAIN_ID OS_DOMAIN_NAME OS_CLIENT_ID OS_CLIENT_SECRET OS_USERNAME OS_PASSWORD\n", when(t.ExpiresAt))
+	_, _ = fmt.Fprintf(&b, "# Good until %s.\n%s\n", when(t.ExpiresAt), unsetLogins)
 	for _, v := range vars {
 		if v[1] != "" {
 			_, _ = fmt.Fprintf(&b, "export %s=%s\n", v[0], quote(v[1]))

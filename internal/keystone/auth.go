@@ -128,7 +128,10 @@ func byToken(s *Server, r *http.Request, id *identity, asked target) (*session, 
 		return nil, deadToken(err)
 	}
 	if shown.delegated() {
-		return nil, forbidden("a token of an application credential is not rescoped")
+		return nil, &refusal{
+			status: http.StatusForbidden, decided: "a token of an application credential is not rescoped",
+			message: msgForbidden + ". A token of an application credential is not exchanged for another: log in with the application credential itself.",
+		}
 	}
 	if shown.provider.Disabled {
 		return nil, forbidden("the identity provider is disabled")

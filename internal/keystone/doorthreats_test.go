@@ -89,7 +89,7 @@ func TestK9_AnApplicationCredentialStaysOnItsProject(t *testing.T) {
 		w.auth(good, scope).want(t, 401, "Application credentials cannot request a scope.")
 		w.rescope(token, scope).want(t, 403, "You are not authorized to perform the requested action.")
 	}
-	w.rescope(token, "").want(t, 403, "You are not authorized to perform the requested action.")
+	w.rescope(token, "").want(t, 403, "You are not authorized to perform the requested action. A token of an application credential is not exchanged for another")
 }
 
 // K10: what a token of an application credential sees is its project, though its service account has others.
