@@ -18,13 +18,17 @@ func sortedKeys(m map[string]node) []string { return slices.Sorted(maps.Keys(m))
 func folders() []string {
 	dirs := []string{"."}
 	userHome, err := os.UserHomeDir()
-	if x := os.Getenv("XDG_CONFIG_HOME"); x != "" {
+	inHome := filepath.Join(userHome, ".config", "openstack")
+	switch x := os.Getenv("XDG_CONFIG_HOME"); {
+	case x != "":
 		dirs = append(dirs, filepath.Join(x, "openstack"))
+	case err == nil:
+		dirs = append(dirs, inHome)
 	}
 	if snap := os.Getenv("SNAP_REAL_HOME"); snap != "" {
-		dirs = append(dirs, filepath.Join(snap, ".config", "openstack"))
+		dirs = append(dirs, filepath.Join(snap, ".config", "openstack")) // a snap's own home is another
 	} else if err == nil {
-		dirs = append(dirs, filepath.Join(userHome, ".config", "openstack"))
+		dirs = append(dirs, inHome)
 	}
 	site := os.Getenv("XDG_CONFIG_DIRS")
 	if site == "" {
@@ -109,7 +113,7 @@ func withProfile(entry node) (node, error) {
 		return node{}, err
 	}
 	profile, ok := public.root.fields["public-clouds"].fields[name]
-	if !ok && entry.fields["auth"].first("auth_url", "auth-url") == "" {
+	if !ok && entry.first("auth_url", "auth-url")+entry.fields["auth"].first("auth_url", "auth-url") == "" {
 		return node{}, configError("the profile %s is not in clouds-public.yaml, and the entry has no auth_url of its own", name)
 	}
 	return entry.under(profile), nil

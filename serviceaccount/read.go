@@ -24,7 +24,7 @@ func FromRegion(cloud, regionName string) (Config, error) {
 	return c, err
 }
 
-// envvars is what openstacksdk calls the cloud that the environment describes.
+// envvars is what openstacksdk calls the cloud that the environment describes, unless OS_CLOUD_NAME says otherwise.
 const envvars = "envvars"
 
 func readCloud(name, regionName string) (Config, error) {
@@ -34,9 +34,14 @@ func readCloud(name, regionName string) (Config, error) {
 	}
 	env, set := environment()
 	where := strings.Join(paths, " and ")
+	own := either(os.Getenv("OS_CLOUD_NAME"), envvars)
+	_, taken := entries[own]
+	fromEnv := set && (name == "" || name == own)
 	switch {
-	case name == "" && set:
-		name, entries = envvars, map[string]node{envvars: env}
+	case fromEnv && taken:
+		return Config{}, configError("%s has an entry %s, which is what the cloud of the variables is called: rename it, or set OS_CLOUD_NAME", where, own)
+	case fromEnv:
+		name, entries = own, map[string]node{own: env}
 	case name == "" && len(entries) == 1:
 		name = sortedKeys(entries)[0]
 	case name == "" && len(entries) == 0:
@@ -51,11 +56,8 @@ func readCloud(name, regionName string) (Config, error) {
 	case !ok:
 		return Config{}, configError("cloud %s was not found in %s, which has %s", name, where, strings.Join(sortedKeys(entries), ", "))
 	}
-	if name == envvars && regionName == "" {
-		regionName = entry.fields["region_name"].text // one region, even with a comma in it
-	}
 	c, err := configure(name, entry, regionName)
-	if c.Files = paths; name == envvars {
+	if c.Files = paths; fromEnv {
 		c.Files = nil
 	}
 	return c, err
@@ -91,7 +93,7 @@ func configure(name string, entry node, regionName string) (Config, error) {
 		return Config{}, err
 	}
 	v := values{entry, entry.fields["auth"]}
-	c := Config{Name: name, Region: entry.first("region_name"), Interface: entry.first("interface", "endpoint_type")}
+	c := Config{Name: name, Region: entry.first("region_name"), Interface: entry.first("endpoint_type", "interface")}
 	v.login(&c)
 	v.target(&c)
 	v.connection(&c)
@@ -111,12 +113,14 @@ func (v values) get(names ...string) string {
 	return v.entry.first(names...)
 }
 
-// outer prefers what stands outside of auth:, as openstacksdk does for domains, projects and tokens.
+// outer prefers what stands outside of auth:, as openstacksdk does for domains, projects and tokens. An old name comes after a new one, wherever it stands.
 func (v values) outer(names ...string) string {
-	if s := v.entry.first(names...); s != "" {
-		return s
+	for _, name := range names {
+		if s := either(v.entry.first(name), v.auth.first(name)); s != "" {
+			return s
+		}
 	}
-	return v.auth.first(names...)
+	return ""
 }
 
 func (v values) login(c *Config) {
@@ -127,7 +131,7 @@ func (v values) login(c *Config) {
 	c.AuthURL = v.expand(v.get("auth_url"))
 	c.IdentityProvider, c.Protocol = v.get("identity_provider"), v.get("protocol")
 	c.DiscoveryEndpoint, c.AccessTokenEndpoint = v.get("discovery_endpoint"), v.get("access_token_endpoint")
-	c.AccessTokenType, c.Scope = v.get("access_token_type"), v.get("openid_scope", "scope")
+	c.AccessTokenType, c.Scope = v.get("access_token_type"), either(v.get("openid_scope"), v.auth.first("scope"))
 	c.ClientID, c.ClientSecret, c.AccessToken = v.get("client_id"), Secret(v.get("client_secret")), Secret(v.get("access_token"))
 	c.Username, c.UserID, c.Password = v.get("username", "user_name"), v.get("user_id"), Secret(v.get("password"))
 	c.ApplicationCredentialID, c.ApplicationCredentialName = v.get("application_credential_id"), v.get("application_credential_name")
@@ -135,16 +139,23 @@ func (v values) login(c *Config) {
 	c.Token = Secret(v.outer("token", "auth_token"))
 }
 
-// target is what the token is for. A domain given once is user's and project's, where there is a project.
+// target is what the token is for.
 func (v values) target(c *Config) {
 	c.ProjectID, c.ProjectName = v.outer("project_id", "tenant_id"), v.outer("project_name", "tenant_name")
 	c.ProjectDomainID, c.ProjectDomainName = v.outer("project_domain_id"), v.outer("project_domain_name")
 	c.UserDomainID, c.UserDomainName = v.outer("user_domain_id"), v.outer("user_domain_name")
 	c.DomainID, c.DomainName = v.outer("domain_id"), v.outer("domain_name")
 	c.TrustID, c.SystemScope = v.get("trust_id"), v.get("system_scope")
-	if c.ProjectID+c.ProjectName == "" {
-		return
+	if c.ProjectID+c.ProjectName != "" {
+		shareDomain(c)
 	}
+	if c.AuthType == "password" || c.AuthType == "token" {
+		v.defaultDomain(c)
+	}
+}
+
+// shareDomain lets a domain that is given once be user's and project's.
+func shareDomain(c *Config) {
 	for _, d := range []*string{&c.UserDomainID, &c.ProjectDomainID} {
 		*d = either(*d, c.DomainID)
 	}
@@ -152,6 +163,17 @@ func (v values) target(c *Config) {
 		*d = either(*d, c.DomainName)
 	}
 	c.DomainID, c.DomainName = "", ""
+}
+
+// defaultDomain stands in where no domain is given. Only the logins that suit every version of Keystone know it.
+func (v values) defaultDomain(c *Config) {
+	id, name := v.get("default_domain_id"), v.get("default_domain_name")
+	if c.UserDomainID+c.UserDomainName == "" && c.Username != "" {
+		c.UserDomainID, c.UserDomainName = id, name
+	}
+	if c.ProjectDomainID+c.ProjectDomainName == "" && c.ProjectName != "" {
+		c.ProjectDomainID, c.ProjectDomainName = id, name
+	}
 }
 
 func either(a, b string) string {

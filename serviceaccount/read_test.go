@@ -108,26 +108,33 @@ OS_REGION_NAME=GRA1
 // a number, and an octal one at that.
 func TestEntriesAreReadAsOpenstacksdkDoes(t *testing.T) {
 	cases := map[string]struct{ entry, want string }{
-		"the scope by its new name": {"auth_type: v3oidcclientcredentials, auth: {openid_scope: a b, %oidc}", "scope=a b"},
-		"with a dash":               {"auth_type: v3oidcclientcredentials, auth: {openid-scope: a b, %oidc}", "scope=a b"},
-		"outside of auth":           {"auth_type: v3oidcclientcredentials, openid_scope: a b, auth: {%oidc}", "scope=a b"},
-		"auth wins over outside":    {"auth_type: v3oidcclientcredentials, client_id: x, auth: {%oidc}", "client=i "},
-		"but not for a project":     {"auth_type: v3oidcclientcredentials, project_id: x, auth: {project_id: y, %oidc}", "project=x"},
-		"tenants are projects":      {"auth_type: v3oidcclientcredentials, auth: {tenant_id: y, %oidc}", "project=y"},
-		"a project of digits":       {"auth_type: v3oidcclientcredentials, auth: {project_id: 00000000000000000000000000000042, %oidc}", "project=00000000000000000000000000000042"},
-		"an address without /v3":    {"auth: {auth_url: https://a/identity/, username: u, password: p, user_domain_id: d}", "type=v3password url=https://a/identity/v3 user=u udom=d password=p"},
-		"one domain for both":       {"auth: {auth_url: https://a, username: u, password: p, project_name: n, domain_name: D}", "udom=D password=p project=n pdom=D"},
-		"a domain as scope":         {"auth: {auth_url: https://a, username: u, password: p, user_domain_id: x, domain_id: D}", "udom=x password=p domain=D"},
-		"a token":                   {"auth_type: token, auth: {auth_url: https://a, auth_token: t, project_id: p}", "type=v3token url=https://a/v3 token=t project=p"},
-		"an application credential": {"auth_type: v3applicationcredential, auth: {auth_url: https://a, application_credential_id: i, application_credential_secret: s}", "app=i appsecret=s"},
-		"regions: the first":        {"regions: [A, {name: B, values: {interface: internal}}], auth_type: token, auth: {auth_url: https://a, token: t}", "region=A"},
-		"region_name with commas":   {"region_name: 'A,B', auth_type: token, auth: {auth_url: https://a, token: t}", "region=A"},
-		"endpoint_type":             {"endpoint_type: internalURL, auth_type: token, auth: {auth_url: https://a, token: t}", "interface=internal"},
-		"verify: no":                {"verify: no, auth_type: token, auth: {auth_url: https://a, token: t}", "insecure"},
-		"insecure":                  {"insecure: True, auth_type: token, auth: {auth_url: https://a, token: t}", "insecure"},
-		"cacert":                    {"cacert: ~/ca.pem, auth_type: token, auth: {auth_url: https://a, token: t}", "ca=~/ca.pem"},
-		"a profile's address":       {"profile: vendor, auth_type: token, region_name: X, auth: {token: t}", "url=https://X.vendor.example/v3"},
-		"the entry over a profile":  {"profile: vendor, auth_type: token, auth: {auth_url: https://a, token: t}", "url=https://a/v3"},
+		"the scope by its new name":             {"auth_type: v3oidcclientcredentials, auth: {openid_scope: a b, %oidc}", "scope=a b"},
+		"with a dash":                           {"auth_type: v3oidcclientcredentials, auth: {openid-scope: a b, %oidc}", "scope=a b"},
+		"the scope's short name is auth's only": {"auth_type: v3oidcclientcredentials, scope: x, auth: {scope: y z, %oidc}", "scope=y z"},
+		"and none outside":                      {"auth_type: v3oidcclientcredentials, scope: x, auth: {project_id: p, %oidc}", "secret=s project=p "},
+		"a new name before an old":              {"auth_type: v3oidcclientcredentials, tenant_id: x, auth: {project_id: y, %oidc}", "project=y"},
+		"of a token as well":                    {"auth_type: token, auth_token: x, auth: {auth_url: https://a, token: t}", "token=t "},
+		"endpoint_type is later":                {"interface: public, endpoint_type: internal, auth_type: token, auth: {auth_url: https://a, token: t}", "interface=internal"},
+		"the default domain":                    {"auth: {auth_url: https://a, username: u, password: p, project_name: n, default_domain_id: D}", "udom=D password=p project=n pdom=D"},
+		"a profile nobody knows":                {"profile: nobody, auth_url: https://a, auth_type: token, auth: {token: t}", "url=https://a/v3 token=t"},
+		"outside of auth":                       {"auth_type: v3oidcclientcredentials, openid_scope: a b, auth: {%oidc}", "scope=a b"},
+		"auth wins over outside":                {"auth_type: v3oidcclientcredentials, client_id: x, auth: {%oidc}", "client=i "},
+		"but not for a project":                 {"auth_type: v3oidcclientcredentials, project_id: x, auth: {project_id: y, %oidc}", "project=x"},
+		"tenants are projects":                  {"auth_type: v3oidcclientcredentials, auth: {tenant_id: y, %oidc}", "project=y"},
+		"a project of digits":                   {"auth_type: v3oidcclientcredentials, auth: {project_id: 00000000000000000000000000000042, %oidc}", "project=00000000000000000000000000000042"},
+		"an address without /v3":                {"auth: {auth_url: https://a/identity/, username: u, password: p, user_domain_id: d}", "type=v3password url=https://a/identity/v3 user=u udom=d password=p"},
+		"one domain for both":                   {"auth: {auth_url: https://a, username: u, password: p, project_name: n, domain_name: D}", "udom=D password=p project=n pdom=D"},
+		"a domain as scope":                     {"auth: {auth_url: https://a, username: u, password: p, user_domain_id: x, domain_id: D}", "udom=x password=p domain=D"},
+		"a token":                               {"auth_type: token, auth: {auth_url: https://a, auth_token: t, project_id: p}", "type=v3token url=https://a/v3 token=t project=p"},
+		"an application credential":             {"auth_type: v3applicationcredential, auth: {auth_url: https://a, application_credential_id: i, application_credential_secret: s}", "app=i appsecret=s"},
+		"regions: the first":                    {"regions: [A, {name: B, values: {interface: internal}}], auth_type: token, auth: {auth_url: https://a, token: t}", "region=A"},
+		"region_name with commas":               {"region_name: 'A,B', auth_type: token, auth: {auth_url: https://a, token: t}", "region=A"},
+		"endpoint_type":                         {"endpoint_type: internalURL, auth_type: token, auth: {auth_url: https://a, token: t}", "interface=internal"},
+		"verify: no":                            {"verify: no, auth_type: token, auth: {auth_url: https://a, token: t}", "insecure"},
+		"insecure":                              {"insecure: True, auth_type: token, auth: {auth_url: https://a, token: t}", "insecure"},
+		"cacert":                                {"cacert: ~/ca.pem, auth_type: token, auth: {auth_url: https://a, token: t}", "ca=~/ca.pem"},
+		"a profile's address":                   {"profile: vendor, auth_type: token, region_name: X, auth: {token: t}", "url=https://X.vendor.example/v3"},
+		"the entry over a profile":              {"profile: vendor, auth_type: token, auth: {auth_url: https://a, token: t}", "url=https://a/v3"},
 	}
 	oidc := "auth_url: https://a, protocol: openid, identity_provider: i, discovery_endpoint: https://d, client_id: i, client_secret: s"
 	for name, tc := range cases {
@@ -170,6 +177,48 @@ func TestFilesAreFoundWhereOpenstacksdkLooks(t *testing.T) {
 	c, err := serviceaccount.FromRegion("x", "R")
 	if err != nil || c.Region != "R" {
 		t.Error(c.Region, err)
+	}
+}
+
+// TestTheEnvironmentIsACloudWithAName: openstacksdk's envvars, or what OS_CLOUD_NAME says, which OS_CLOUD and FromCloud may name.
+func TestTheEnvironmentIsACloudWithAName(t *testing.T) {
+	home(t)
+	write(t, "clouds.yaml", "clouds: {x: {}, y: {}}\n")
+	for key, value := range map[string]string{"OS_AUTH_TYPE": "token", "OS_AUTH_URL": "https://a", "OS_TOKEN": "t", "OS_REGION_NAME": "A,B"} {
+		t.Setenv(key, value)
+	}
+	for _, name := range []string{"envvars", "mine"} {
+		for _, cloud := range []string{"", name} {
+			t.Setenv("OS_CLOUD", cloud)
+			if c, err := serviceaccount.FromEnv(); err != nil || c.Name != name || c.Region != "A" || c.Token != "t" || c.Files != nil {
+				t.Error(name, cloud, c.Name, c.Region, c.Files, err)
+			}
+		}
+		t.Setenv("OS_CLOUD_NAME", "mine")
+	}
+	t.Setenv("OS_CLOUD_NAME", "x")
+	t.Setenv("OS_CLOUD", "")
+	if _, err := serviceaccount.FromEnv(); err == nil || !strings.Contains(err.Error(), "rename it, or set OS_CLOUD_NAME") {
+		t.Error(err)
+	}
+}
+
+// TestASnapsHomeIsLookedAtAsWell, after its own.
+func TestASnapsHomeIsLookedAtAsWell(t *testing.T) {
+	dir := home(t)
+	entry := "clouds: {x: {auth_type: token, auth: {auth_url: 'https://a', token: %}}}\n"
+	t.Setenv("SNAP_REAL_HOME", filepath.Join(dir, "real"))
+	write(t, filepath.Join(dir, ".config", "openstack", "clouds.yaml"), strings.Replace(entry, "%", "own", 1))
+	if c, err := serviceaccount.FromEnv(); err != nil || c.Token != "own" {
+		t.Error(c.Token, err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "real", ".config", "openstack"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "real", ".config", "openstack", "clouds.yaml"), strings.Replace(entry, "%", "real", 1))
+	t.Setenv("XDG_CONFIG_HOME", filepath.Join(dir, "nothing"))
+	if c, err := serviceaccount.FromEnv(); err != nil || c.Token != "real" {
+		t.Error(c.Token, err)
 	}
 }
 
