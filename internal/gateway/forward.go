@@ -144,10 +144,10 @@ func webSocket(upgrade []string) bool {
 }
 
 // reserved reports whether a header, in its canonical spelling, is dropped: what auth_token and the services' own proxies set,
-// and every credential.
+// every credential, and what is for one connection only.
 func reserved(name string) bool {
 	switch name {
-	case "Authorization", "Cookie", "Forwarded", "Openstack-System-Scope", "Proxy-Authorization", "Proxy-Connection", "Te", "Trailer",
+	case "Authorization", "Cookie", "Forwarded", "Http2-Settings", "Keep-Alive", "Openstack-System-Scope", "Proxy", "Proxy-Authorization", "Proxy-Connection", "Te", "Trailer",
 		"X-Allow-Reserved-Names", "X-Authorization", "X-Container-Sync-Auth", "X-Is-Admin-Project", "X-Openstack-Request-Id", "X-Real-Ip", "X-Role", "X-Roles", "X-Storage-Token",
 		"X-Storage-User", "X-Tenant", "X-Timestamp", "X-User", "X-Trans-Id", "Idempotency-Key", "X-Idempotency-Key", "X-Http-Method-Override", "X-Http-Method", "X-Method-Override":
 		return true

@@ -160,6 +160,8 @@ func TestG6_Lines(t *testing.T) {
 		refused("a folded token", "PUT /GRA1"+account+"/c/o HTTP/1.1\r\nHost: gw\r\n"+last+"X-Auth-Token: all\r\n x\r\n"+ends, 401),
 		{"Connection lists what frames the request", put + "Connection: close, Content-Length, Transfer-Encoding, Host, X-Auth-Token, X-Roles\r\nContent-Length: 1\r\n\r\na", []int{200},
 			[]string{putOut + "Content-Length: 1\r\n\r\na"}},
+		{"what Connection should have listed, and what CGI reads as a proxy to use", put + last + "Keep-Alive: timeout=5\r\nHTTP2-Settings: AAMA\r\nProxy: http://x\r\nTE: gzip\r\n" + ends, []int{200},
+			[]string{putOut + "Content-Length: 0\r\n\r\n"}},
 		{"Connection lists what was judged", put + "Connection: close, Destination-Account\r\nDestination-Account: AUTH_" + projectB + "\r\n" + ends, []int{403}, nil},
 		refused("two hosts", put+"Host: other\r\n"+ends, 400),
 		refused("no host", strings.Replace(put, "Host: gw\r\n", "", 1)+ends, 400),
