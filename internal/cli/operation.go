@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net/textproto"
 	"os"
@@ -169,17 +170,37 @@ func nobody(refused string) wireAnswer { return wireAnswer{Roles: []string{}, Re
 func (c *wireCall) header() (map[string][]string, error) {
 	out := map[string][]string{}
 	for name, value := range c.Headers {
-		values := []string{""}
 		if value.Kind() != '[' {
 			value = append(append(jsontext.Value{'['}, value...), ']')
 		}
+		var values []jsontext.Value
 		if err := json.Unmarshal(value, &values); err != nil {
-			return nil, fmt.Errorf("header %q: want a text or a list of texts", name)
+			return nil, fmt.Errorf("header %q: %w", name, err)
 		}
-		name = textproto.CanonicalMIMEHeaderKey(name)
-		out[name] = append(out[name], values...)
+		name := textproto.CanonicalMIMEHeaderKey(name)
+		for _, v := range values {
+			text, err := headerText(v)
+			if err != nil {
+				return nil, fmt.Errorf("header %q: %w", name, err)
+			}
+			out[name] = append(out[name], text)
+		}
 	}
 	return out, nil
+}
+
+// headerText gives a header's value, which may be written as a number or a truth, too.
+func headerText(v jsontext.Value) (text string, err error) {
+	switch v.Kind() {
+	case '"':
+		err = json.Unmarshal(v, &text)
+		return text, err
+	case '0', 't', 'f':
+		return string(v), nil
+	case 'n':
+		return "", nil
+	}
+	return "", errors.New("want a text or a list of texts")
 }
 
 // body gives the raw text. A value that is no text is taken as the body's own JSON.
