@@ -3,6 +3,7 @@ package agent_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -94,10 +95,43 @@ func TestCtrlCReachesTheCommandOnce(t *testing.T) {
 	}
 }
 
-// TestASignalIsPassedOnWithoutATerminal is SIGINT from a service manager, to exec alone.
-func TestASignalIsPassedOnWithoutATerminal(t *testing.T) {
+// TestASignalIsPassedOnOnceWithoutATerminal: a service manager signals exec alone, a CI runner its whole process group.
+func TestASignalIsPassedOnOnceWithoutATerminal(t *testing.T) {
+	for name, send := range map[string]func(pid int) error{
+		"SIGINT to exec only":  func(pid int) error { return syscall.Kill(pid, syscall.SIGINT) },
+		"SIGINT to the group":  func(pid int) error { return syscall.Kill(-pid, syscall.SIGINT) },
+		"SIGTERM to the group": func(pid int) error { return syscall.Kill(-pid, syscall.SIGTERM) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, out := withoutTerminal(t, counts)
+			if err := send(c.Process.Pid); err != nil {
+				t.Fatal(err)
+			}
+			rest, _ := io.ReadAll(out)
+			if _ = c.Wait(); string(rest) != "had 1\n" || c.ProcessState.ExitCode() != 5 {
+				t.Errorf("%q %v", rest, c.ProcessState)
+			}
+		})
+	}
+}
+
+// TestTheCommandHearsThatExecWasKilled: it is asked to end, though it is in another process group.
+func TestTheCommandHearsThatExecWasKilled(t *testing.T) {
+	c, out := withoutTerminal(t, counts)
+	if err := syscall.Kill(-c.Process.Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if rest, _ := io.ReadAll(out); !strings.HasPrefix(string(rest), "had ") {
+		t.Errorf("%q", rest)
+	}
+	_ = c.Wait()
+}
+
+// withoutTerminal starts a script by Run in a session of its own and waits until it says that it is ready.
+func withoutTerminal(t *testing.T, script string) (*exec.Cmd, io.Reader) {
+	t.Helper()
 	c := exec.Command(os.Args[0])
-	c.Env = append(os.Environ(), runVariable+"="+counts)
+	c.Env = append(os.Environ(), runVariable+"="+script)
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	out, err := c.StdoutPipe()
 	if err != nil {
@@ -107,17 +141,11 @@ func TestASignalIsPassedOnWithoutATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	stuck := time.AfterFunc(time.Minute, func() { _ = c.Process.Kill() })
-	defer stuck.Stop()
+	t.Cleanup(func() { stuck.Stop() })
 	buf := make([]byte, 64)
 	n, err := out.Read(buf)
 	if err != nil || string(buf[:n]) != "ready\n" {
 		t.Fatalf("%q %v", buf[:n], err)
 	}
-	if err := c.Process.Signal(syscall.SIGINT); err != nil {
-		t.Fatal(err)
-	}
-	n, _ = out.Read(buf)
-	if _ = c.Wait(); string(buf[:n]) != "had 1\n" || c.ProcessState.ExitCode() != 5 {
-		t.Errorf("%q %v", buf[:n], c.ProcessState)
-	}
+	return c, out
 }

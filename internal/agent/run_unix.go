@@ -21,6 +21,15 @@ func reachedChild(s os.Signal) bool {
 	return false
 }
 
+// hasTerminal says whether we have a controlling terminal.
+func hasTerminal() bool {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err == nil {
+		_ = tty.Close()
+	}
+	return err == nil
+}
+
 // inForeground says whether we have a terminal and it is ours now.
 func inForeground() bool {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR|syscall.O_NOCTTY, 0)
