@@ -310,9 +310,9 @@ func (c *call) deleteAll(names []string) error {
 		case err != nil || object != "" && one.Objects[object] == nil:
 			missing++
 		case object != "":
-			c.s.dropLocked(one, object)
+			c.s.deleteLocked(one, object)
 			gone++
-		case len(one.Objects) > 0:
+		case len(one.Objects)+len(one.Versions) > 0:
 			wrong = append(wrong, "/"+name+", 409 Conflict")
 		default:
 			delete(c.s.accounts[c.account].Containers, container)

@@ -125,6 +125,8 @@ type jsonObject struct {
 	Type     string `json:"content_type"`
 	Modified string `json:"last_modified"`
 	SLOEtag  string `json:"slo_etag,omitempty"`
+	Version  string `json:"version_id,omitempty"`
+	Latest   *bool  `json:"is_latest,omitempty"`
 }
 
 type jsonSubdir struct {
@@ -294,15 +296,22 @@ func (c *call) getContainer() error {
 		return err
 	}
 	var rows []any
-	for _, e := range l.list(slices.Collect(maps.Keys(one.Objects))) {
-		if e.subdir {
+	versions := c.q.Has("versions")
+	for _, e := range l.list(one.names(versions)) {
+		switch {
+		case e.subdir:
 			rows = append(rows, jsonSubdir{e.name})
-		} else {
+		case versions:
+			rows = append(rows, one.versionRows(e.name)...)
+		default:
 			rows = append(rows, one.Objects[e.name].row(e.name))
 		}
 	}
 	n, used := one.usage()
 	stored, created := maps.Clone(one.Headers), one.Created
+	if one.Versioning != "" {
+		stored["X-Versions-Enabled"] = one.Versioning
+	}
 	c.s.mu.Unlock()
 
 	if !c.owner { // ACLs and keys are the owner's to see
@@ -322,7 +331,7 @@ func (c *call) getContainer() error {
 }
 
 func (o *object) row(name string) jsonObject {
-	row := jsonObject{name, o.ETag, o.Size, o.ContentType, listed(o.Modified), ""}
+	row := jsonObject{Name: name, Hash: o.ETag, Bytes: o.Size, Type: o.ContentType, Modified: listed(o.Modified)}
 	if len(o.Segments) > 0 {
 		row.SLOEtag = `"` + o.ETag + `"`
 	}
@@ -339,8 +348,11 @@ func (c *call) putContainer() error {
 	one, code := a.Containers[c.container], http.StatusAccepted
 	if one == nil {
 		one, code = &container{Headers: map[string]string{}, Objects: map[string]*object{}, Created: c.s.c.Now()}, http.StatusCreated
-		a.Containers[c.container] = one
 	}
+	if err := one.setVersioning(c.r.Header); err != nil {
+		return err
+	}
+	a.Containers[c.container] = one
 	return c.set(one.Headers, code, aclHeaders...)
 }
 
@@ -348,6 +360,9 @@ func (c *call) postContainer() error {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	one, err := c.s.containerLocked(c.account, c.container)
+	if err == nil {
+		err = one.setVersioning(c.r.Header)
+	}
 	if err != nil {
 		return err
 	}
@@ -363,6 +378,9 @@ func (c *call) deleteContainer() error {
 	}
 	if len(one.Objects) > 0 {
 		return status(http.StatusConflict)
+	}
+	if len(one.Versions) > 0 {
+		return refuse(http.StatusConflict, "Delete all versions before deleting container.")
 	}
 	delete(c.s.accounts[c.account].Containers, c.container)
 	return c.done(http.StatusNoContent)

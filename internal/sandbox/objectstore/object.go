@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
-	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -15,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // objectHeaders are kept with an object beside its X-Object-Meta-….
@@ -71,6 +69,9 @@ func (c *call) contentType() string {
 }
 
 func (c *call) putObject() error {
+	if c.q.Has("version-id") && c.r.Method != "COPY" {
+		return status(http.StatusBadRequest) // a version stays as it is
+	}
 	o := &object{Headers: objectMeta(c.r.Header), ContentType: c.contentType()}
 	var err error
 	if o.DeleteAt, err = c.expiry(); err != nil {
@@ -189,6 +190,9 @@ func (c *call) finish(o *object) error {
 		return err
 	}
 	h := c.w.Header()
+	if o.Version != "" {
+		h.Set("X-Object-Version-Id", o.Version)
+	}
 	h.Set("Etag", o.etagHeader())
 	h.Set("Last-Modified", lastModified(o.Modified))
 	return c.done(http.StatusCreated)
@@ -214,7 +218,7 @@ func roundUp(t time.Time) time.Time {
 
 func (c *call) getObject() error {
 	c.s.mu.Lock()
-	o, err := c.s.objectLocked(c.account, c.container, c.object)
+	o, err := c.s.versionLocked(c.account, c.container, c.object, c.q.Get("version-id"))
 	var parts []part
 	etag, large := "", false
 	if err == nil && len(o.Segments) > 0 && c.q.Get("multipart-manifest") == "get" {
@@ -222,6 +226,7 @@ func (c *call) getObject() error {
 		return c.getManifest(o)
 	}
 	if err == nil {
+		c.versionHeader(o)
 		err = c.mayReadPartsLocked(o)
 	}
 	if err == nil {
@@ -309,6 +314,9 @@ func (c *call) mayReadPartsLocked(o *object) error {
 }
 
 func (c *call) postObject() error {
+	if c.q.Has("version-id") {
+		return status(http.StatusBadRequest)
+	}
 	when, err := c.expiry()
 	if err != nil {
 		return err
@@ -328,7 +336,7 @@ func (c *call) postObject() error {
 	if kind := c.r.Header.Get("Content-Type"); kind != "" && kind != "application/x-www-form-urlencoded" {
 		next.ContentType = kind
 	}
-	c.s.putLocked(c.s.accounts[c.account].Containers[c.container], c.object, &next)
+	c.s.changeLocked(c.s.accounts[c.account].Containers[c.container], c.object, &next)
 	return c.done(http.StatusAccepted)
 }
 
@@ -336,82 +344,16 @@ func (c *call) deleteObject() error {
 	if c.q.Get("multipart-manifest") == "delete" {
 		return c.deleteSLO()
 	}
+	if id := c.q.Get("version-id"); id != "" {
+		return c.deleteVersion(id)
+	}
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	if _, err := c.s.objectLocked(c.account, c.container, c.object); err != nil {
 		return err
 	}
-	c.s.dropLocked(c.s.accounts[c.account].Containers[c.container], c.object)
+	if version := c.s.deleteLocked(c.s.accounts[c.account].Containers[c.container], c.object); version != "" {
+		c.w.Header().Set("X-Object-Version-Id", version)
+	}
 	return c.done(http.StatusNoContent)
-}
-
-// copyObject is COPY: the object of the path to where Destination says.
-func (c *call) copyObject() error {
-	if other := c.r.Header.Get("Destination-Account"); other != "" && other != "AUTH_"+c.account {
-		return status(http.StatusForbidden)
-	}
-	to, name, err := place(c.r.Header.Get("Destination"), "Destination")
-	if err != nil {
-		return err
-	}
-	if len(name) > maxObjectName || len(to) > maxContainerName {
-		return refuse(http.StatusBadRequest, "Object name length of %d longer than %d", len(name), maxObjectName)
-	}
-	c.r.Header.Set("X-Copy-From", url.PathEscape(c.container)+"/"+url.PathEscape(c.object))
-	c.container, c.object = to, name
-	return c.putObject()
-}
-
-// place reads container/object from a header, percent-encoded.
-func place(value, header string) (string, string, error) {
-	decoded, err := url.PathUnescape(value)
-	container, object, ok := strings.Cut(strings.TrimPrefix(decoded, "/"), "/")
-	if err != nil || !ok || container == "" || object == "" || !utf8.ValidString(decoded) || strings.ContainsRune(decoded, 0) {
-		return "", "", refuse(http.StatusPreconditionFailed, "%s header must be of the form <container name>/<object name>", header)
-	}
-	return container, object, nil
-}
-
-// copyFrom fills o from another object of the account: its data, and what metadata the request does not bring along.
-func (c *call) copyFrom(o *object) error {
-	if other := c.r.Header.Get("X-Copy-From-Account"); other != "" && other != "AUTH_"+c.account || !c.owner {
-		return status(http.StatusForbidden)
-	}
-	container, name, err := place(c.r.Header.Get("X-Copy-From"), "X-Copy-From")
-	if err != nil {
-		return err
-	}
-	c.s.mu.Lock()
-	from, err := c.s.objectLocked(c.account, container, name)
-	var parts []part
-	if err == nil {
-		parts, _, _, err = c.s.partsLocked(c.account, from)
-	}
-	c.s.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	if c.r.Header.Get("Content-Type") == "" {
-		o.ContentType = from.ContentType
-	}
-	if !strings.EqualFold(c.r.Header.Get("X-Fresh-Metadata"), "true") {
-		merged := maps.Clone(from.Headers)
-		delete(merged, "X-Object-Manifest") // the copy is of one piece
-		maps.Copy(merged, o.Headers)
-		o.Headers = merged
-	}
-	if len(from.Segments) > 0 && c.q.Get("multipart-manifest") == "get" {
-		o.Segments, o.ETag, o.Size = from.Segments, from.ETag, from.Size
-	} else {
-		data := newReader(c.s, parts)
-		defer data.Close()
-		if err := c.s.receive(o, data); err != nil {
-			return err
-		}
-	}
-	h := c.w.Header()
-	h.Set("X-Copied-From", url.PathEscape(container)+"/"+(&url.URL{Path: name}).EscapedPath())
-	h.Set("X-Copied-From-Account", "AUTH_"+c.account)
-	h.Set("X-Copied-From-Last-Modified", lastModified(from.Modified))
-	return c.finish(o)
 }

@@ -51,7 +51,9 @@ type container struct {
 	Headers    map[string]string // X-Container-Meta-…, X-Container-Read, X-Container-Write
 	Objects    map[string]*object
 	Created    time.Time
-	NextExpiry time.Time // no object expires before it; zero: none does
+	NextExpiry time.Time            // no object expires before it; zero: none does
+	Versioning string               // versioningOn, versioningOff; "": it was never on
+	Versions   map[string][]*object // by name, the oldest first; what is in Objects and has a Version is here too
 }
 
 // An object is replaced, never changed, so that one that is being read stays as it was.
@@ -64,6 +66,8 @@ type object struct {
 	Modified    time.Time
 	DeleteAt    time.Time
 	Segments    []segment // of a static large object
+	Version     string    // its id, if it was put while versioning was on
+	Deleted     bool      // it is a delete marker
 }
 
 const maxObjectSize = 5 << 30
@@ -115,6 +119,12 @@ func (s *Service) reconcile() error {
 			maps.DeleteFunc(c.Objects, func(_ string, o *object) bool { return o.Blob != "" && !here[o.Blob] })
 			for _, o := range c.Objects {
 				delete(unclaimed, o.Blob)
+			}
+			for name, all := range c.Versions {
+				c.Versions[name] = slices.DeleteFunc(all, func(o *object) bool { return o.Blob != "" && !here[o.Blob] })
+				for _, o := range c.Versions[name] {
+					delete(unclaimed, o.Blob)
+				}
 			}
 		}
 	}
@@ -186,19 +196,28 @@ func (s *Service) objectLocked(project, container, name string) (*object, error)
 
 // putLocked puts an object in its place and lets go of the one that was there.
 func (s *Service) putLocked(c *container, name string, o *object) {
+	if c.Versioning == versioningOn {
+		c.archive(name)
+		c.addVersion(name, o)
+	}
 	if old := c.Objects[name]; old != nil && old.Blob != o.Blob {
 		s.dropLocked(c, name)
 	}
-	if !o.DeleteAt.IsZero() && (c.NextExpiry.IsZero() || o.DeleteAt.Before(c.NextExpiry)) {
-		c.NextExpiry = o.DeleteAt
-	}
+	c.expires(o)
 	c.Objects[name] = o
 }
 
-// dropLocked removes an object. Whoever reads it has its file open and reads on.
+// expires notes when an object will.
+func (c *container) expires(o *object) {
+	if !o.DeleteAt.IsZero() && (c.NextExpiry.IsZero() || o.DeleteAt.Before(c.NextExpiry)) {
+		c.NextExpiry = o.DeleteAt
+	}
+}
+
+// dropLocked removes an object, but for a version that is kept of it. Whoever reads it has its file open and reads on.
 func (s *Service) dropLocked(c *container, name string) {
-	if blob := c.Objects[name].Blob; blob != "" {
-		_ = os.Remove(s.blob(blob)) // one that stays is unclaimed and goes at the next start
+	if o := c.Objects[name]; o.Blob != "" && o.Version == "" {
+		_ = os.Remove(s.blob(o.Blob)) // one that stays is unclaimed and goes at the next start
 	}
 	delete(c.Objects, name)
 }

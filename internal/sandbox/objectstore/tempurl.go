@@ -158,10 +158,11 @@ func (s *Service) info(w http.ResponseWriter, r *http.Request) error {
 			"account_listing_limit": maxListing, "container_listing_limit": maxListing, "max_header_size": 8192, "strict_cors_mode": true,
 			"policies": []any{map[string]any{"name": "Policy-0", "aliases": "Policy-0", "default": true}},
 		},
-		"slo":              map[string]any{"max_manifest_segments": maxSegments, "max_manifest_size": maxManifestSize, "min_segment_size": 1},
-		"dlo":              map[string]any{"max_segments": 10000},
-		"tempurl":          map[string]any{"methods": []string{"GET", "HEAD", "PUT", "POST", "DELETE"}, "allowed_digests": []string{"sha1", "sha256", "sha512"}},
-		"bulk_delete":      map[string]any{"max_deletes_per_request": maxDeletes, "max_failed_deletes": 1000},
-		"container_quotas": map[string]any{},
+		"slo":               map[string]any{"max_manifest_segments": maxSegments, "max_manifest_size": maxManifestSize, "min_segment_size": 1},
+		"dlo":               map[string]any{"max_segments": 10000},
+		"tempurl":           map[string]any{"methods": []string{"GET", "HEAD", "PUT", "POST", "DELETE"}, "allowed_digests": []string{"sha1", "sha256", "sha512"}},
+		"bulk_delete":       map[string]any{"max_deletes_per_request": maxDeletes, "max_failed_deletes": 1000},
+		"container_quotas":  map[string]any{},
+		"object_versioning": map[string]any{},
 	})
 }

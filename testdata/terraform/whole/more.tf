@@ -243,6 +243,8 @@ resource "openstack_objectstorage_account_v1" "acc" {
 resource "openstack_objectstorage_container_v1" "more_box" {
   name           = "rare"
   container_read = ".r:*,.rlistings"
+  versioning     = true
+  force_destroy  = true
   metadata       = { Temp-Url-Key = "k" }
 }
 
