@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -47,7 +48,10 @@ func Main(args []string, in io.Reader, out, errw io.Writer) int {
 	a := &app{in: in, out: out, err: errw}
 	root := a.root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := unknownCommand(root, args)
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
 	if err == nil {
 		return 0
 	}
@@ -61,6 +65,15 @@ func Main(args []string, in io.Reader, out, errw io.Writer) int {
 		return 2
 	}
 	return 1
+}
+
+// unknownCommand finds a word that names no command of a group. cobra shows the group's help then, and a script goes on as if something had been done.
+func unknownCommand(root *cobra.Command, args []string) error {
+	c, rest, err := root.Find(args)
+	if err != nil || c == root || c.Runnable() || len(rest) == 0 || strings.HasPrefix(rest[0], "-") {
+		return nil // cobra's own business
+	}
+	return usagef("unknown command %q for %q. See '%s --help'", rest[0], c.CommandPath(), c.CommandPath())
 }
 
 // message is what a user reads: our own public sentence where there is one, without the kind before it.
