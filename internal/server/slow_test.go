@@ -66,6 +66,39 @@ func TestABodyThatDoesNotComeEndsTheConnection(t *testing.T) {
 	must(t, stop())
 }
 
+// An upload may take longer than any other body, as long as it goes on.
+func TestAnUploadThatGoesOnIsNotCut(t *testing.T) {
+	s := servertest.Start(t, func(c *server.Config) { c.BodyWait = 200 * time.Millisecond })
+	token := s.Scoped(s.ServiceAccount("all", "publicCloudProject:openstack:administrator"))
+	container := "/GRA1/object-store/v1/AUTH_" + project + "/box"
+	if a := s.Do("PUT", container, "", "X-Auth-Token: "+token); a.Status != http.StatusCreated {
+		t.Fatalf("%+v", a)
+	}
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	must(t, err)
+	defer conn.Close()
+	head := " HTTP/1.1\r\nHost: x\r\nX-Auth-Token: " + token + "\r\n"
+	piece := "PUT " + container + "/slow" + head + "Content-Length: 10\r\n\r\n"
+	for range 10 {
+		_, err = io.WriteString(conn, piece+"x")
+		must(t, err)
+		piece = ""
+		time.Sleep(50 * time.Millisecond) // all of them: longer than a body has
+	}
+	in := bufio.NewReader(conn)
+	for _, want := range []int{http.StatusCreated, http.StatusOK} { // and what comes next on the connection has its own time
+		resp, err := http.ReadResponse(in, nil)
+		must(t, err)
+		_, err = io.Copy(io.Discard, resp.Body)
+		must(t, err)
+		if resp.StatusCode != want {
+			t.Errorf("%d, want %d", resp.StatusCode, want)
+		}
+		_, err = io.WriteString(conn, "GET "+container+"/slow"+head+"\r\n")
+		must(t, err)
+	}
+}
+
 // A client that does not read what it asked for loses the connection, and what serves it ends.
 func TestAnAnswerThatNobodyReadsEndsTheConnection(t *testing.T) {
 	ended := make(chan struct{})
