@@ -183,7 +183,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, c *call) error {
 // locate finds region and service and parses the target.
 func (s *Server) locate(r *http.Request, c *call) error {
 	rest, ok := strings.CutPrefix(r.RequestURI, "/")
-	if !ok || r.Method == http.MethodConnect {
+	if !ok {
 		return badRequest("the request target must be a path")
 	}
 	region, rest, _ := strings.Cut(rest, "/")
@@ -204,6 +204,9 @@ func (s *Server) locate(r *http.Request, c *call) error {
 		return &problem{status: http.StatusNotFound, message: "There is no such region or service."}
 	}
 	c.region, c.service = region, service
+	if r.Method == http.MethodConnect {
+		return badRequest("the request target must be a path")
+	}
 	hideSecret(r)
 	target, reason := rbac.ParseTarget(service, raw)
 	if reason != "" {

@@ -14,6 +14,7 @@ func TestOdd3_1_5_PathForms(t *testing.T) {
 		up, last := strings.LastIndexByte(base, '/'), len(base)-1
 		w.oddly(t, "all",
 			odd{"GET " + path, ok, ""},
+			odd{"CONNECT " + path, bad, ""},
 			odd{"GET " + path + "/", bad, ""},
 			odd{"GET " + base + "/", bad, ""},
 			odd{"GET /" + service + "//" + rest, bad, ""},
