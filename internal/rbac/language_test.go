@@ -130,7 +130,7 @@ POST /b x objectstore_all`)
 			t.Errorf("%s: %+v", call, d)
 		}
 	}
-	if _, refused, _ := tab.Operations()[0].Conditions(); !slices.Equal(refused, []string{"Form"}) {
+	if _, refused, _ := tab.Operations()[0].Conditions(); !slices.Equal(refused, []string{"@Content-Type~multipart"}) {
 		t.Errorf("it is shown as %q", refused)
 	}
 	for _, text := range []string{"refusal Form", "refusal Form ?a", "refusal Form ?= because", "refusal Form a[s].b because", "refusal A ?a x\nrefusal A ?b x"} {

@@ -106,8 +106,8 @@ func (p *parser) nameRefusal(words []string) error {
 		p.refusals = map[string]condition{}
 	}
 	c := cs[0]
-	c.word, c.why = words[0], strings.Join(words[2:], " ")
-	p.refusals[c.word] = c
+	c.why = strings.Join(words[2:], " ")
+	p.refusals[words[0]] = c
 	return nil
 }
 
