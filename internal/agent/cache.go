@@ -21,9 +21,10 @@ import (
 // tokens and clouds limit how many they give: OVHcloud to 60 in a minute. Files are 0600, written at once, and locked while somebody logs in.
 type Cache struct{ dir string }
 
-// RuntimeDir is where the user's programs keep what ends with the session.
+// RuntimeDir is where the user's programs keep what ends with the session. The variable outlives the directory under su, cron and in containers.
 func RuntimeDir() string {
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+	dir := os.Getenv("XDG_RUNTIME_DIR")
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
 		return filepath.Join(dir, "stackgate")
 	}
 	return filepath.Join(os.TempDir(), "stackgate-"+strconv.Itoa(os.Getuid()))
@@ -114,11 +115,15 @@ func (c *Cache) keep(path string, t *serviceaccount.Token) error {
 	return WritePrivate(path, text)
 }
 
-// sweep removes what has not been used for two days: no token lives longer.
+// sweep removes what has not been used for two days: no token lives longer, and a command that exec runs is given a month.
 func (c *Cache) sweep() {
 	files, _ := os.ReadDir(c.dir)
 	for _, f := range files {
-		if info, err := f.Info(); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > 48*time.Hour {
+		age := 48 * time.Hour
+		if filepath.Ext(f.Name()) == ".yaml" {
+			age = 30 * 24 * time.Hour
+		}
+		if info, err := f.Info(); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > age {
 			_ = os.Remove(filepath.Join(c.dir, f.Name()))
 		}
 	}

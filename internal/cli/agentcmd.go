@@ -5,7 +5,10 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +34,8 @@ It writes into --dir, readable by its user only, and removes the first two when 
   clouds.yaml       one entry, named as the cloud is
   credential.json   what it accepts, used again when it is started again
 
-It listens on loopback. Beyond, it wants a TLS certificate, or else the credential and the cloud's tokens would cross the network readable.`,
+It listens on loopback. Beyond, it wants a TLS certificate, or else the credential and the cloud's tokens would cross the network readable. A renewed
+certificate is read again by itself.`,
 		Example: `  stackgate agent --cloud ovhcloud --listen 127.0.0.1:5000 --dir agent &
   . agent/openrc && rclone --swift-env-auth lsd :swift:
   OS_CLIENT_CONFIG_FILE=agent/clouds.yaml openstack --os-cloud ovhcloud server list`,
@@ -58,7 +62,9 @@ func (a *app) runAgent(ctx context.Context, o *agentOptions) error {
 	if err != nil {
 		return usageError{err}
 	}
-	login, err := o.login()
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP) // the terminal that it was started from is closed
+	defer stop()
+	login, err := a.login(&o.cloudFlags)
 	if err != nil {
 		return err
 	}
@@ -69,6 +75,11 @@ func (a *app) runAgent(ctx context.Context, o *agentOptions) error {
 	if err := agent.PrivateDir(o.dir); err != nil {
 		return err
 	}
+	release, err := agent.Alone(o.dir)
+	if err != nil {
+		return err
+	}
+	defer release()
 	if err := removeAgentFiles(o.dir); err != nil { // of one that was killed
 		return err
 	}
@@ -81,7 +92,7 @@ func (a *app) runAgent(ctx context.Context, o *agentOptions) error {
 		return err
 	}
 	defer func() { _ = listener.Close() }()
-	if o.url == "" {
+	if o.url = strings.TrimSuffix(strings.TrimRight(o.url, "/"), "/v3"); o.url == "" {
 		o.url = listener.URL
 	}
 	g, err := agent.New(ctx, agent.Config{Login: login, URL: o.url, Credential: credential, AnyHost: !agent.Loopback(o.listen), Logger: log})

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -40,18 +42,23 @@ func (f *cloudFlags) config() (serviceaccount.Config, error) {
 	return c, err
 }
 
-// login gives a login that shares its tokens with other programs of this user, unless that is not wanted.
-func (f *cloudFlags) login() (*serviceaccount.Login, error) {
+// login gives a login that shares its tokens with other programs of this user, unless that is not wanted, or there is no place for them, as
+// in a container whose file system cannot be written.
+func (a *app) login(f *cloudFlags) (*serviceaccount.Login, error) {
 	c, err := f.config()
 	if err != nil {
 		return nil, err
 	}
 	if !f.noCache {
 		cache, err := agent.OpenCache(agent.RuntimeDir())
-		if err != nil {
+		switch _, cannot := errors.AsType[*fs.PathError](err); {
+		case err == nil:
+			c.Shared = cache.Share
+		case cannot:
+			a.note("stackgate: tokens are not kept for the next command: %v. Set XDG_RUNTIME_DIR to a directory of yours, or give --no-cache", err)
+		default:
 			return nil, err
 		}
-		c.Shared = cache.Share
 	}
 	return serviceaccount.NewLogin(c)
 }

@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -64,7 +66,7 @@ in a playbook. The other entries are as they were.`,
 }
 
 func (a *app) runExec(ctx context.Context, f *cloudFlags, mode agent.Mode, args []string) error {
-	login, err := f.login()
+	login, err := a.login(f)
 	if err != nil {
 		return err
 	}
@@ -81,6 +83,10 @@ func (a *app) runExec(ctx context.Context, f *cloudFlags, mode agent.Mode, args 
 	defer stop()
 	go func() { _ = g.Serve(serving, listener) }()
 	env, done, err := execEnvironment(g, login.Config(), mode)
+	if _, cannot := errors.AsType[*fs.PathError](err); cannot {
+		a.note("stackgate: the command does not find %s by its name, only in its variables: %v", login.Config().Name, err)
+		err = nil
+	}
 	if err != nil {
 		return err
 	}
@@ -104,14 +110,14 @@ func execEnvironment(g *agent.Agent, c serviceaccount.Config, mode agent.Mode) (
 	}
 	clouds, err := g.CloudsYAML(c.Name, mode, c.Files...)
 	if err != nil {
-		return nil, nil, err
+		return env, done, err
 	}
 	if err := agent.PrivateDir(agent.RuntimeDir()); err != nil {
-		return nil, nil, err
+		return env, done, err
 	}
 	path := filepath.Join(agent.RuntimeDir(), "exec-"+rand.Text()+".yaml")
 	if err := agent.WritePrivate(path, clouds); err != nil {
-		return nil, nil, err
+		return env, done, err
 	}
 	// A secure.yaml would be laid over it: its own does not change it.
 	return append(env, "OS_CLIENT_CONFIG_FILE="+path, "OS_CLIENT_SECURE_FILE="+path), func() { _ = os.Remove(path) }, nil

@@ -36,11 +36,14 @@ end is replaced, and one that the cloud no longer knows as well. A secret that w
 			if forget {
 				return a.forgetTokens()
 			}
+			if a.output == "json" && !c.Flags().Changed("format") {
+				format = "json"
+			}
 			print, ok := tokenFormats[format]
 			if !ok {
 				return usagef("--format is value, json, openrc or header, not %q", format)
 			}
-			login, err := f.login()
+			login, err := a.login(&f)
 			if err != nil {
 				return err
 			}
