@@ -38,7 +38,7 @@ func (d *dev) logins(id string) (n int) {
 type way struct{ name, door, before string }
 
 // file is the way's name, for files and folders.
-func (w way) file() string { return strings.NewReplacer(" ", "-", ",", "").Replace(w.name) }
+func (w way) file() string { return strings.NewReplacer(" ", "-", ",", "", "=", "").Replace(w.name) }
 
 var ways = []way{
 	{"password", "password", ""},

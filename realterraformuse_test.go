@@ -75,11 +75,15 @@ func TestRealTerraformRefused(t *testing.T) {
 	t.Parallel()
 	d := startTerraforming(t)
 	id := d.entries("reader", "infrastructureSupervisor")
-	d.ok("admin.env", `stackgate clouds-yaml --cloud reader --service-account `+id+` --project 0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f --new-secret >reader.yaml`)
+	for as, file := range map[string]string{"oidc": "guide.yaml", "password": "password.yaml", "application-credential": "credential.yaml"} {
+		d.ok("admin.env", `stackgate clouds-yaml --cloud reader --as `+as+` --service-account `+id+` --project 0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f --new-secret >`+file)
+	}
 	for _, c := range []struct{ name, door, before, args string }{
 		{"directly", "password", "", ""},
 		{"exec", "oidc", "stackgate exec --", ""},
-		{"exec, cloud =", "none", "env OS_CLIENT_CONFIG_FILE=../reader.yaml stackgate exec --cloud reader --", "-var cloud=reader"},
+		{"cloud = with a password", "none", "env OS_CLIENT_CONFIG_FILE=../password.yaml", "-var cloud=reader"},
+		{"cloud = with an application credential", "none", "env OS_CLIENT_CONFIG_FILE=../credential.yaml", "-var cloud=reader"},
+		{"exec, cloud = of the guide", "none", "env OS_CLIENT_CONFIG_FILE=../guide.yaml stackgate exec --cloud reader --", "-var cloud=reader"},
 	} {
 		out, err := d.run(way{name: c.name}.file(), map[string]string{"main.tf": refusedConfiguration}, "reader-"+c.door, `$1 terraform apply -auto-approve $2 2>&1`, c.before, c.args)
 		if err == nil {
@@ -94,6 +98,10 @@ func TestRealTerraformRefused(t *testing.T) {
 				t.Errorf("%s: nothing says %q in\n%s", c.name, want, out)
 			}
 		}
+	}
+	out, err := d.run("guide", map[string]string{"main.tf": refusedConfiguration}, "none", `OS_CLIENT_CONFIG_FILE=../guide.yaml terraform plan -var cloud=reader 2>&1`)
+	if err == nil || !strings.Contains(out, mustExec) {
+		t.Errorf("the guide's entry without exec: %v\n%s", err, out)
 	}
 }
 
