@@ -73,7 +73,9 @@ func writeReport(w io.Writer, r *doctor.Report) {
 		_, _ = fmt.Fprintf(w, "\nThe token is for project %s, lives for %v, and has the roles %s.\nRegions: %s\n", name(t.Project, "(none)"), time.Duration(t.LifeS)*time.Second,
 			name(strings.Join(t.Roles, ", "), "(none)"), name(strings.Join(t.Regions, ", "), "(none)"))
 	}
-	writeFindings(w, r)
+	if writeFindings(w, r); len(r.Tools) == 0 {
+		return
+	}
 	_, _ = fmt.Fprintln(w, "\nWho can use this entry as it is:")
 	for _, t := range r.Tools {
 		verdict := "yes"

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net"
+	"net/http"
 	"strings"
 	"syscall"
 
@@ -57,7 +58,7 @@ func connection(c serviceaccount.Config, e *serviceaccount.Error) string {
 		return "use the name that is in the server's certificate, or have the certificate made for this one"
 	case errors.As(cause, &certificate):
 		return "the server's certificate is expired or not meant for this: its operator has to renew it. Look at this machine's clock, too"
-	case errors.As(cause, &record):
+	case errors.As(cause, &record), errors.Is(cause, http.ErrSchemeMismatch):
 		return "the server speaks plain HTTP there: write http://, or the port of HTTPS"
 	case errors.As(cause, &dns):
 		return "correct the host's name, or this machine's resolver"
@@ -95,7 +96,8 @@ func federation(c serviceaccount.Config, e *serviceaccount.Error) string {
 		return "set access_token_type (OS_ACCESS_TOKEN_TYPE) to id_token: most clouds take that one, and access_token is what is sent without it. If that is not it, identity_provider (" +
 			c.IdentityProvider + ") and discovery_endpoint do not belong together"
 	}
-	return "identity_provider (" + c.IdentityProvider + ") and discovery_endpoint have to belong together: the issuer of one is not known to the other" + names + ". Or a clock is wrong"
+	return "identity_provider (" + c.IdentityProvider + ") and discovery_endpoint have to belong together: the issuer of one is not known to the other" + names +
+		". Or protocol (OS_PROTOCOL, now " + c.Protocol + ") is not what the cloud calls it; OVHcloud: openid. Or a clock is wrong"
 }
 
 // login is for a password, an application credential or a token that is refused.

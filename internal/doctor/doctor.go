@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -75,6 +76,7 @@ func Examine(ctx context.Context, c serviceaccount.Config, bad error, environ []
 	r.environment(c, environ)
 	if bad != nil {
 		r.add(true, bad.Error(), "")
+		r.Tools = []Tool{} // none can use it, or we do not know it
 		return r
 	}
 	if c.Insecure {
@@ -107,7 +109,13 @@ func Examine(ctx context.Context, c serviceaccount.Config, bad error, environ []
 
 // environment looks for variables that openstack lays over an entry of clouds.yaml.
 func (r *Report) environment(c serviceaccount.Config, environ []string) {
-	if len(c.Files) == 0 || !strings.HasPrefix(string(c.AuthType), "v3oidc") {
+	if !strings.HasPrefix(string(c.AuthType), "v3oidc") {
+		return
+	}
+	if c.UserDomainID+c.UserDomainName != "" {
+		r.noPython("user_domain_id and user_domain_name")
+	}
+	if len(c.Files) == 0 {
 		return // the configuration is these variables, and warns itself
 	}
 	var set []string
@@ -118,7 +126,13 @@ func (r *Report) environment(c serviceaccount.Config, environ []string) {
 	}
 	if len(set) > 0 {
 		r.add(false, "openstack takes variables before an entry of clouds.yaml, and fails with "+strings.Join(set, " and ")+": \"unexpected keyword argument\"", "unset "+strings.Join(set, " "))
+		r.noPython(strings.Join(set, " and "))
 	}
+}
+
+// noPython says that openstack fails as long as these are there.
+func (r *Report) noPython(names string) {
+	r.Tools[0].Can, r.Tools[0].Use = false, "without "+names+" it can, or by stackgate exec"
 }
 
 func step(x serviceaccount.Exchange) Step {
@@ -129,6 +143,9 @@ func step(x serviceaccount.Exchange) Step {
 	return s
 }
 
+// noExplanation is the message of an error whose server said nothing.
+const noExplanation = "no explanation"
+
 // short is an error without the request, which stands above it.
 func short(err error) string {
 	e, ok := errors.AsType[*serviceaccount.Error](err)
@@ -136,6 +153,9 @@ func short(err error) string {
 		return err.Error()
 	}
 	text := e.Message
+	if text == noExplanation {
+		text = fmt.Sprintf("%d %s, and %s", e.Status, http.StatusText(e.Status), noExplanation)
+	}
 	if e.Cause != nil {
 		text = e.Cause.Error()
 	}
@@ -183,10 +203,20 @@ func (r *Report) region(c serviceaccount.Config, catalog *tokens.ServiceCatalog)
 	case c.Region != "" && !slices.Contains(r.Token.Regions, c.Region):
 		r.add(true, fmt.Sprintf("the catalog has no region %q", c.Region), "set region_name (OS_REGION_NAME) to one of "+known+"; capitals count")
 	case c.Region != "":
-		if missing := elsewhere(catalog, c.Region, string(c.EndpointOpts().Availability)); len(missing) > 0 {
-			r.add(false, fmt.Sprintf("region %s has no %s endpoint of %s, which other regions have", c.Region, c.EndpointOpts().Availability, strings.Join(missing, ", ")),
-				"nothing, unless you need them: then choose another region, or interface")
-		}
+		r.endpoints(c, catalog)
+	}
+}
+
+// endpoints says whether the region's services are there under the interface that was asked for.
+func (r *Report) endpoints(c serviceaccount.Config, catalog *tokens.ServiceCatalog) {
+	availability := string(c.EndpointOpts().Availability)
+	here, missing := split(catalog, c.Region, availability)
+	switch {
+	case len(here) == 0:
+		r.add(true, fmt.Sprintf("region %s has no %s endpoint of any service", c.Region, availability), "set interface (OS_INTERFACE) to public, or leave it out")
+	case len(missing) > 0:
+		r.add(false, fmt.Sprintf("region %s has no %s endpoint of %s, which the catalog has elsewhere", c.Region, availability, strings.Join(missing, ", ")),
+			"nothing, unless you need them: then choose another region, or interface")
 	}
 }
 
@@ -205,16 +235,19 @@ func regions(catalog *tokens.ServiceCatalog) []string {
 	return list
 }
 
-// elsewhere are the services that the catalog has, but not here.
-func elsewhere(catalog *tokens.ServiceCatalog, region, availability string) []string {
-	var missing []string
+// split tells the services that the catalog has here from the others.
+func split(catalog *tokens.ServiceCatalog, region, availability string) (here, missing []string) {
 	for _, s := range catalog.Entries {
-		here := slices.ContainsFunc(s.Endpoints, func(e tokens.Endpoint) bool {
+		found := slices.ContainsFunc(s.Endpoints, func(e tokens.Endpoint) bool {
 			return (e.Region == region || e.RegionID == region) && e.Interface == availability
 		})
-		if !here && s.Type != "identity" {
+		switch {
+		case s.Type == "identity":
+		case found:
+			here = append(here, s.Type)
+		default:
 			missing = append(missing, s.Type)
 		}
 	}
-	return missing
+	return here, missing
 }

@@ -49,6 +49,8 @@ func TestEachFindingSaysWhatToChange(t *testing.T) {
 	}
 	secure := httptest.NewTLSServer(recorded.New(time.Hour))
 	defer secure.Close()
+	plain := httptest.NewServer(recorded.New(time.Hour))
+	defer plain.Close()
 	closed := httptest.NewServer(nil)
 	closed.Close()
 	cases := map[string]struct {
@@ -65,11 +67,14 @@ func TestEachFindingSaysWhatToChange(t *testing.T) {
 		"no role on the project":     {func(w *world) { w.c.ProjectID = "ffffffffffffffffffffffffffffffff" }, true, "requires authentication", "give it a policy with a right on project ffff"},
 		"no project":                 {func(w *world) { w.c.ProjectID = "" }, true, "for no project", "set project_id"},
 		"a region of another case":   {func(w *world) { w.c.Region = "gra1" }, true, `no region "gra1"`, "to one of GRA1"},
-		"an interface that is empty": {func(w *world) { w.c.Interface = "internal" }, false, "no internal endpoint of compute", "nothing, unless"},
+		"an interface that is empty": {func(w *world) { w.c.Interface = "internal" }, true, "no internal endpoint of any service", "to public"},
 		"OS_USER_DOMAIN_NAME":        {func(w *world) { w.env = []string{"OS_USER_DOMAIN_NAME=x"} }, false, "unexpected keyword argument", "unset OS_USER_DOMAIN_NAME"},
 		"a wrong discovery document": {func(w *world) { w.c.DiscoveryEndpoint = "http://cloud.example/nothing" }, true, "no explanation", "/.well-known/openid-configuration"},
 		"an unknown authority": {func(w *world) { w.c.Transport, w.c.DiscoveryEndpoint = nil, secure.URL+"/" }, true,
 			"certificate", "with cacert (OS_CACERT)"},
+		"HTTPS where there is none": {func(w *world) {
+			w.c.Transport, w.c.DiscoveryEndpoint = nil, strings.Replace(plain.URL, "http:", "https:", 1)+"/"
+		}, true, "HTTP response to HTTPS client", "write http://"},
 		"nobody listens":    {func(w *world) { w.c.Transport, w.c.DiscoveryEndpoint = nil, closed.URL+"/" }, true, "refused", "nothing listens there"},
 		"no such host":      {func(w *world) { w.c.Transport = broken{&net.DNSError{Err: "no such host", Name: "x"}} }, true, "no such host", "the host's name"},
 		"too many logins":   {func(w *world) { w.cloud.Fail(recorded.Token, recorded.Answer(429, "", "slow down")) }, true, "slow down", "60 tokens a minute"},
@@ -103,8 +108,24 @@ func TestEachFindingSaysWhatToChange(t *testing.T) {
 func TestAConfigurationThatCannotBeUsedIsAFinding(t *testing.T) {
 	c, err := serviceaccount.FromCloud("nobody")
 	r := doctor.Examine(t.Context(), c, err, nil)
-	if !r.Failed() || !strings.Contains(r.Findings[0].What, "nobody was not found") {
+	if !r.Failed() || !strings.Contains(r.Findings[0].What, "nobody was not found") || len(r.Tools) != 0 {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestADomainKeepsPythonOut: what is said of openstack agrees with what is found.
+func TestADomainKeepsPythonOut(t *testing.T) {
+	plain := config(recorded.New(time.Hour))
+	if r := doctor.Examine(t.Context(), plain, nil, nil); !r.Tools[0].Can {
+		t.Errorf("%+v", r.Tools[0])
+	}
+	r := doctor.Examine(t.Context(), plain, nil, []string{"OS_USER_DOMAIN_ID=x"})
+	if r.Tools[0].Can || !strings.Contains(r.Tools[0].Use, "without OS_USER_DOMAIN_ID") {
+		t.Errorf("%+v", r.Tools[0])
+	}
+	plain.UserDomainName = "Default"
+	if r := doctor.Examine(t.Context(), plain, nil, nil); r.Tools[0].Can || r.Failed() {
+		t.Errorf("%+v", r.Tools[0])
 	}
 }
 
