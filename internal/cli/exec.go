@@ -41,7 +41,7 @@ command's own. --as says which login it is told to use: application-credential (
 else, or token (OS_TOKEN; and OS_AUTH_TOKEN with OS_STORAGE_URL for tools that then ask no Identity service, and end with that token).
 
 With --cloud, the command finds the entry of that name in clouds.yaml as well, leading here: cloud = "ovhcloud" in Terraform's provider, cloud: ovhcloud
-in a playbook. The other entries are as they were.`,
+in a playbook. That is a copy which only you can read, gone with the command; the other entries are as they were.`,
 		Example: `  stackgate exec --cloud ovhcloud -- terraform apply
   stackgate exec -- rclone --swift-env-auth lsd :swift:
   stackgate exec --as password -- restic -r swift:backup:/ snapshots
