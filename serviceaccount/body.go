@@ -103,15 +103,21 @@ func (c *Config) secretField() *Secret {
 	return &c.Password
 }
 
-// current is the configuration with its secrets as the files have them now.
+// secrets are those of a Config.
+type secrets struct{ client, password, application, access, token Secret }
+
+func (c *Config) secrets() secrets {
+	return secrets{c.ClientSecret, c.Password, c.ApplicationCredentialSecret, c.AccessToken, c.Token}
+}
+
+// current is the configuration with its secrets as the files have them now. One that the program has put in stays.
 func (c Config) current() (Config, error) {
 	if c.reload != nil {
-		n, err := c.reload()
+		n, err := c.reload(c.secrets())
 		if err != nil {
 			return c, err
 		}
-		c.ClientSecret, c.Password, c.AccessToken, c.Token = n.ClientSecret, n.Password, n.AccessToken, n.Token
-		c.ApplicationCredentialSecret = n.ApplicationCredentialSecret
+		c.ClientSecret, c.Password, c.ApplicationCredentialSecret, c.AccessToken, c.Token = n.client, n.password, n.application, n.access, n.token
 	}
 	if c.SecretFile == "" {
 		return c, nil

@@ -84,7 +84,9 @@ type Config struct {
 	Files    []string // what FromEnv and FromCloud have read it from
 	Warnings []string // what FromEnv and FromCloud saw that works here, and not with every tool
 
-	reload func() (Config, error) // reads the files again that this came from; nil: there are none
+	// reload reads the files again that this came from; nil: there are none. given are the secrets now: others than it has read itself were put
+	// in by the program, and stay. A function, since what is printed of a Config must have no secret in it.
+	reload func(given secrets) (secrets, error)
 }
 
 // oidc says whether a login goes through an identity provider.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -136,4 +137,27 @@ func TestATokenOfSomebodyElseIsLeftAlone(t *testing.T) {
 		t.Error(resp, err)
 	}
 	counts(t, cloud, map[string]int{"scope": 1})
+}
+
+// TestNothingThatIsPrintedHoldsASecret: a Config, a Token and a Login end up in logs.
+func TestNothingThatIsPrintedHoldsASecret(t *testing.T) {
+	dir := home(t)
+	write(t, filepath.Join(dir, ".config", "openstack", "clouds.yaml"), guide)
+	c, err := serviceaccount.FromCloud("ovhcloud")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Transport = nil
+	l := login(t, config(recorded.New(time.Hour)))
+	tok := token(t, l)
+	for _, v := range []any{c, &c, *tok, tok, l, []*serviceaccount.Token{tok}, map[string]any{"login": l}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+			text := fmt.Sprintf(verb, v)
+			for _, secret := range []string{"xxxx", recorded.Secret, string(tok.ID)} {
+				if strings.Contains(text, secret) {
+					t.Errorf("%s of %T shows %s", verb, v, secret)
+				}
+			}
+		}
+	}
 }

@@ -56,6 +56,11 @@ func NewLogin(c Config) (*Login, error) {
 	return &Login{c: c, last: c, http: &http.Client{Transport: transport, CheckRedirect: stay}}, nil
 }
 
+// Format prints where it logs in, whatever the verb: there are secrets in it.
+func (l *Login) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "login by %s at %s", l.c.AuthType, l.c.AuthURL)
+}
+
 // Config gives the configuration with defaults filled in, and with its secrets as the files have them now.
 func (l *Login) Config() Config {
 	c, _ := l.current()
@@ -214,6 +219,9 @@ func pause(failures int) time.Duration {
 // login gets a token from the other processes or from the cloud.
 func (l *Login) login(ctx context.Context) (*Token, error) {
 	c, problem := l.current()
+	if problem != nil && c.secret() == "" {
+		return nil, problem // there has been no secret yet
+	}
 	do := func(ctx context.Context) (*Token, error) { return l.walk(ctx, &c) }
 	var t *Token
 	var err error

@@ -18,9 +18,15 @@ func FromCloud(name string) (Config, error) { return FromRegion(name, "") }
 
 // FromRegion is FromCloud in one of the entry's regions; "" is the first.
 func FromRegion(cloud, regionName string) (Config, error) {
-	read := func() (Config, error) { return readCloud(cloud, regionName) }
-	c, err := read()
-	c.reload = read
+	c, err := readCloud(cloud, regionName)
+	was := c.secrets()
+	c.reload = func(given secrets) (secrets, error) {
+		if given != was {
+			return given, nil
+		}
+		n, err := readCloud(cloud, regionName)
+		return n.secrets(), err
+	}
 	return c, err
 }
 

@@ -314,3 +314,34 @@ func write(t *testing.T, path, text string) {
 		t.Fatal(err)
 	}
 }
+
+// TestASecretThatTheProgramPutsInWins over the one in the files that the rest was read from.
+func TestASecretThatTheProgramPutsInWins(t *testing.T) {
+	dir := home(t)
+	cloud := recorded.New(time.Hour)
+	hand := config(cloud)
+	write(t, filepath.Join(dir, ".config", "openstack", "clouds.yaml"), "clouds: {x: {auth_type: v3oidcclientcredentials, auth: {auth_url: '"+hand.AuthURL+
+		"', identity_provider: "+hand.IdentityProvider+", protocol: openid, access_token_type: id_token, discovery_endpoint: '"+hand.DiscoveryEndpoint+
+		"', client_id: "+hand.ClientID+", client_secret: of-the-file, project_id: "+hand.ProjectID+"}}}\n")
+	c, err := serviceaccount.FromCloud("x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Transport = hand.Transport
+	if _, err := login(t, c).Token(t.Context()); !errors.Is(err, serviceaccount.ErrUnauthenticated) {
+		t.Error("the file's secret is not that of the cloud:", err)
+	}
+	c.ClientSecret = recorded.Secret
+	token(t, login(t, c))
+}
+
+// TestASecretFileThatIsNotThereIsAConfigurationsFault: nothing is sent.
+func TestASecretFileThatIsNotThereIsAConfigurationsFault(t *testing.T) {
+	cloud := recorded.New(time.Hour)
+	c := config(cloud)
+	c.ClientSecret, c.SecretFile = "", filepath.Join(t.TempDir(), "none")
+	_, err := login(t, c).Token(t.Context())
+	if !errors.Is(err, serviceaccount.ErrConfig) || !errors.Is(err, os.ErrNotExist) || errors.Is(err, serviceaccount.ErrUnauthenticated) || cloud.Count(recorded.Token) != 0 {
+		t.Error(err, cloud.Count(recorded.Token))
+	}
+}

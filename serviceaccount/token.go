@@ -2,6 +2,7 @@ package serviceaccount
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -23,6 +24,11 @@ type Token struct {
 	// for its successor, and when it is over.
 	renewAt, waitAt, deadline time.Time
 	life                      time.Duration
+}
+
+// Format prints when it ends, whatever the verb: there is a secret in it.
+func (t Token) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "token until %s", t.ExpiresAt.UTC().Format(time.RFC3339))
 }
 
 // minLeft is how much life a token should have when it is handed on: keystoneauth takes one with less than 120 s for expired, and rclone and
