@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/netip"
 	"net/url"
@@ -107,6 +108,10 @@ func (d DecisionsEntry) server() server.Decisions {
 func loadConfig(path string) (Config, error) {
 	var c Config
 	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return c, fmt.Errorf("configuration: there is no %s. Write it first; one line will do, public_url: https://… (how clients reach the server), "+
+			"and docs/stackgate.example.yaml has every key", path)
+	}
 	if err != nil {
 		return c, fmt.Errorf("configuration: %w", err)
 	}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/stackgate/stackgate/internal/api"
+	"github.com/stackgate/stackgate/internal/iam"
 )
 
 // explainFlags say which decisions to explain.
@@ -125,6 +127,10 @@ func (a *app) listRefusals(ctx context.Context, cl *api.Client, f explainFlags) 
 		return usagef("--limit is from 1 to 1000")
 	}
 	list, _, err := cl.Refusals(ctx, f.account, "", f.limit)
+	if own := os.Getenv("STACKGATE_CLIENT_ID"); f.account == "" && iam.KindOf(err) == iam.Denied { // a service account sees its own
+		a.note("Only those of %s: %s", own, message(err))
+		list, _, err = cl.Refusals(ctx, own, "", f.limit)
+	}
 	if err != nil {
 		return err
 	}

@@ -135,7 +135,26 @@ STACKGATE_URL, STACKGATE_CLIENT_ID and STACKGATE_CLIENT_SECRET name; stackgate d
 	add("tenant", a.tenantCommands()...)
 	add("operator", a.operatorCommands()...)
 	add("look", a.rights(), a.policyFiles(), a.operation(), a.version(), a.reference())
+	teachArguments(root)
 	return root
+}
+
+// teachArguments has every command say what it wants where it has too few arguments, or too many.
+func teachArguments(c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		teachArguments(sub)
+	}
+	check := c.Args
+	if check == nil || !c.Runnable() {
+		return
+	}
+	c.Args = func(c *cobra.Command, args []string) error {
+		err := check(c, args)
+		if err == nil || errors.As(err, new(usageError)) {
+			return err
+		}
+		return usagef("%w. The command is: %s. See '%s --help'", err, c.UseLine(), c.CommandPath())
+	}
 }
 
 func (a *app) version() *cobra.Command {
