@@ -13,7 +13,8 @@ func FromEnv() (Config, error) { return FromCloud(os.Getenv("OS_CLOUD")) }
 
 // FromCloud reads the entry of this name from clouds.yaml, secure.yaml and clouds-public.yaml, where openstacksdk looks for
 // them: OS_CLIENT_CONFIG_FILE and OS_CLIENT_SECURE_FILE, the working directory, ~/.config/openstack, /etc/openstack. Variables
-// do not change the entry. Without a name it is FromEnv without OS_CLOUD.
+// do not change the entry. Without a name it is FromEnv without OS_CLOUD. The cloud of the variables is called envvars, or as OS_CLOUD_NAME
+// says.
 func FromCloud(name string) (Config, error) { return FromRegion(name, "") }
 
 // FromRegion is FromCloud in one of the entry's regions; "" is the first.

@@ -88,11 +88,16 @@ func refuseCredential(s *Server, _ http.ResponseWriter, r *http.Request, p param
 	if err != nil {
 		return err
 	}
+	client := string(in.account.ID)
+	instead := `To have one more secret, use "stackgate service-account secret add ` + client + `" or POST /v1/me/api/oauth2/client/` + client +
+		"/secret of the management API."
+	if r.Method == http.MethodDelete {
+		instead = `To end it, delete the policy, or the secret: "stackgate policy list" and "stackgate service-account secret list ` + client + `" show which.`
+	}
 	return &refusal{
 		status: http.StatusForbidden, decided: "application credentials come and go with the policies",
 		message: msgForbidden + ": " + p.rule + ". Every service account has an application credential for each project on which a policy gives it a role: " +
-			credentialID(in.account.ID, "<project id>") + " with any of its secrets. To have one more secret, use \"stackgate service-account secret add " +
-			string(in.account.ID) + "\" or POST /v1/me/api/oauth2/client/" + string(in.account.ID) + "/secret of the management API.",
+			credentialID(in.account.ID, "<project id>") + " with any of its secrets. " + instead,
 	}
 }
 

@@ -34,7 +34,7 @@ func TestK7_NoTokenMakesACredential(t *testing.T) {
 		a.want(t, 403, "stackgate service-account secret add "+string(w.client.id))
 		w.do("POST", minting[1], body, "X-Auth-Token", token).want(t, 403, "identity:ec2_create_credential. There are no EC2 credentials here")
 		w.do("GET", minting[1], "", "X-Auth-Token", token).want(t, 200, `"credentials":[]`)
-		w.do("DELETE", minting[0]+"/"+w.client.credential(w.project), "", "X-Auth-Token", token).want(t, 403, "identity:delete_application_credential")
+		w.do("DELETE", minting[0]+"/"+w.client.credential(w.project), "", "X-Auth-Token", token).want(t, 403, "To end it, delete the policy, or the secret")
 	}
 }
 
