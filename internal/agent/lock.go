@@ -6,10 +6,10 @@ import (
 	"path/filepath"
 )
 
-// errOther is what an agent's start fails with beside another.
-var errOther = errors.New("another agent is running with this directory: stop it first, or give a --dir of its own")
+// errOther is what a start fails with beside another.
+var errOther = errors.New("another stackgate is running with this directory: stop it first, or give a --dir of its own")
 
-// Alone makes sure that one agent at a time writes into a directory; it lasts until release, or the process ends.
+// Alone makes sure that one program at a time writes into a directory; it lasts until release, or the process ends.
 func Alone(dir string) (release func(), err error) {
 	once, cancel := context.WithCancel(context.Background())
 	cancel() // try, and do not wait

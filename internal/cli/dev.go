@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stackgate/stackgate/internal/agent"
 	"github.com/stackgate/stackgate/internal/server"
 )
 
@@ -65,6 +66,11 @@ func (a *app) runDev(ctx context.Context, o devOptions) error {
 	if u, err := url.Parse(o.publicURL); err != nil || u.Host == "" {
 		return errors.Join(usagef("--public-url %q is not a URL such as http://192.0.2.1:8080", o.publicURL), listener.Close())
 	}
+	release, err := holdState(o.dir)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer release()
 	d, err := openDev(ctx, o, log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -81,6 +87,14 @@ func (a *app) runDev(ctx context.Context, o devOptions) error {
 		},
 	})
 	return errors.Join(err, d.server.Close())
+}
+
+// holdState keeps a second one from the same state: they would overwrite each other's files for clients, and the embedded cloud's.
+func holdState(dir string) (release func(), err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("state folder: %w", err)
+	}
+	return agent.Alone(dir)
 }
 
 // bind takes the address before any state is made, and keeps it: the state and the files for clients name it.
