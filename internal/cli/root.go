@@ -136,6 +136,7 @@ STACKGATE_URL, STACKGATE_CLIENT_ID and STACKGATE_CLIENT_SECRET name; stackgate d
 	add("operator", a.operatorCommands()...)
 	add("look", a.rights(), a.policyFiles(), a.operation(), a.version(), a.reference())
 	teachArguments(root)
+	completeFlags(root)
 	return root
 }
 
