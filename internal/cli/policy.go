@@ -137,10 +137,15 @@ func (f *policyFlags) policy(ctx context.Context, a *app, cl *api.Client) (api.P
 		p.ExpiredAt = new(time.Now().Add(d).UTC().Truncate(time.Second))
 	}
 	if p.Name == "" {
-		what := slices.Concat(f.accounts, f.rights, f.projects)
-		p.Name = strings.Join(what, "-") + time.Now().UTC().Format("-20060102T150405")
+		p.Name = madeName(slices.Concat(f.accounts, f.rights, f.projects), time.Now())
 	}
 	return p, nil
+}
+
+// madeName names a policy after what it is about, as far as the 128 characters of a name allow, and after when it was made.
+func madeName(what []string, now time.Time) string {
+	name, when := strings.Join(what, "-"), now.UTC().Format("-20060102T150405")
+	return name[:min(len(name), 128-len(when))] + when
 }
 
 func actions(list []string) (out []api.Action) {
