@@ -48,11 +48,15 @@ func reads(path func(project string) string) func(context.Context, *Cloud, *Endp
 	}
 }
 
-// agents asks Neutron for its agents. It refuses no list: it leaves out what one may not see.
-func agents(ctx context.Context, c *Cloud, e *Endpoint, _, token string) (bool, error) {
+// agents asks Neutron for its agents. It refuses no list: it leaves out what one may not see. There may be none, in a cloud whose ports are
+// another's business; so it is asked for the quotas of all projects too, a list that it does refuse.
+func agents(ctx context.Context, c *Cloud, e *Endpoint, project, token string) (bool, error) {
 	var list struct{ Agents []struct{ ID string } }
 	status, err := c.ask(ctx, "GET", e.Root()+"/v2.0/agents?fields=id", token, &list)
-	return len(list.Agents) > 0, known(status, err)
+	if err := known(status, err); err != nil || len(list.Agents) > 0 {
+		return err == nil, err
+	}
+	return reads(func(string) string { return "/v2.0/quotas" })(ctx, c, e, project, token)
 }
 
 // known is an error where an answer says nothing.

@@ -265,6 +265,7 @@ func TestACredentialThatCanAdministerIsRefused(t *testing.T) {
 		{"Cinder", "/os-services", list(`{"services":[]}`), cloud.Accept{Services: []string{"compute", "volume"}}},
 		{"Glance", "/v2/tasks", list(`{"tasks":[]}`), cloud.Accept{Services: []string{"image"}}},
 		{"Neutron", "/v2.0/agents", list(`{"agents":[{"id":"1"}]}`), cloud.Accept{Services: []string{"network"}}},
+		{"Neutron without agents", "/v2.0/quotas", list(`{"quotas":[]}`), cloud.Accept{Services: []string{"network"}}},
 		{"Swift", "/AUTH_00000000000000000000000000000000", list(""), cloud.Accept{Services: []string{"object-store"}}},
 		{"Keystone", "/v3/services", list(`{"services":[]}`), cloud.Accept{Services: []string{"identity"}}},
 		{"the system", "/v3/auth/system", list(`{"system":[{"all":true}]}`), cloud.Accept{Administrator: true}},
