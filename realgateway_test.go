@@ -39,6 +39,27 @@ const limit = 3 * time.Second
 func startFront(t testing.TB) *front {
 	t.Helper()
 	realcloud.Need(t, append(append([]string{"openstack", "apache2", "curl", "openssl"}, realcloud.SwiftPrograms...), realcloud.GlancePrograms...)...)
+	swift := backend{"swift", "object-store", "/v1/AUTH_%(project_id)s", realcloud.FreePort(t)}
+	glance := backend{"glance", "image", "", realcloud.FreePort(t)}
+	f := startKeystoneOf(t, swift, glance)
+	f.glance = realcloud.StartGlance(t, realcloud.GlanceConfig{Port: glance.port, Middleware: f.middleware("keystone_authtoken", "glance", false)})
+	f.swift = realcloud.StartSwift(t, realcloud.SwiftConfig{
+		Port: swift.port, Auth: "authtoken keystoneauth", Filters: f.middleware("filter:authtoken", "swift", true) + "\n[filter:keystoneauth]\n" +
+			"use = egg:swift#keystoneauth\noperator_roles = member\n",
+	})
+	f.serve()
+	return f
+}
+
+// A backend is a service behind the gateway: its user, its type in the catalog, the path of its endpoint and its port.
+type backend struct {
+	name, kind, path string
+	port             int
+}
+
+// startKeystoneOf runs a real Keystone that knows services, a project, a member of it for the gateway and an administrator of it.
+func startKeystoneOf(t testing.TB, services ...backend) *front {
+	t.Helper()
 	bin, err := binary()
 	if err != nil {
 		t.Fatal(err)
@@ -47,35 +68,33 @@ func startFront(t testing.TB) *front {
 	f.startBetween()
 	put(t, filepath.Join(f.dir, "clouds.yaml"), f.keystone.CloudsYAML())
 	put(t, filepath.Join(f.dir, "admin-of-the-cloud"), "export OS_CLOUD=admin\n")
-	swift, glance := realcloud.FreePort(t), realcloud.FreePort(t)
-	f.project = strings.TrimSpace(f.ok("admin-of-the-cloud", fmt.Sprintf(`set -e
-		exec 3>&1 >/dev/null
-		openstack project create service
-		for s in swift glance; do
-		  openstack user create $s --password of-$s
-		  openstack role add admin --user $s --project service
-		done
-		openstack service create object-store --name swift
-		openstack endpoint create object-store public 'http://127.0.0.1:%d/v1/AUTH_%%(project_id)s' --region GRA1
-		openstack service create image --name glance
-		openstack endpoint create image public http://127.0.0.1:%d --region GRA1
+	script := "set -e\nexec 3>&1 >/dev/null\nopenstack project create service\n"
+	for _, s := range services {
+		script += fmt.Sprintf(`
+			openstack user create %[1]s --password of-%[1]s
+			openstack role add admin --user %[1]s --project service
+			openstack service create %[2]s --name %[1]s
+			openstack endpoint create %[2]s public 'http://127.0.0.1:%[4]d%[3]s' --region GRA1
+		`, s.name, s.kind, s.path, s.port)
+	}
+	f.project = strings.TrimSpace(f.ok("admin-of-the-cloud", script+`
 		openstack project create guide -f value -c id >&3
 		openstack user create gateway --password of-the-gateway
 		openstack role add member --user gateway --project guide
 		openstack user create boss --password of-the-boss
-		openstack role add admin --user boss --project guide`, swift, glance)))
-	section := func(name, user string) string {
-		return fmt.Sprintf("[%s]\npaste.filter_factory = keystonemiddleware.auth_token:filter_factory\ndelay_auth_decision = %v\n"+
-			"auth_type = password\nauth_url = %s\nwww_authenticate_uri = %[3]s\nusername = %[4]s\npassword = of-%[4]s\nuser_domain_name = Default\n"+
-			"project_name = service\nproject_domain_name = Default\nregion_name = GRA1\n", name, user == "swift", f.keystone.URL, user)
-	}
-	f.glance = realcloud.StartGlance(t, realcloud.GlanceConfig{Port: glance, Middleware: section("keystone_authtoken", "glance")})
-	f.swift = realcloud.StartSwift(t, realcloud.SwiftConfig{
-		Port: swift, Auth: "authtoken keystoneauth", Filters: section("filter:authtoken", "swift") + "\n[filter:keystoneauth]\n" +
-			"use = egg:swift#keystoneauth\noperator_roles = member\n",
-	})
-	f.serve()
+		openstack role add admin --user boss --project guide`))
 	return f
+}
+
+// middleware is the section by which a service validates tokens with the Keystone.
+func (f *front) middleware(section, user string, delay bool) string {
+	return fmt.Sprintf("[%s]\npaste.filter_factory = keystonemiddleware.auth_token:filter_factory\ndelay_auth_decision = %v\n", section, delay) + f.login(user)
+}
+
+// login is what a service's section says, so that it can log in as a user of its own.
+func (f *front) login(user string) string {
+	return fmt.Sprintf("auth_type = password\nauth_url = %s\nwww_authenticate_uri = %[1]s\nusername = %[2]s\npassword = of-%[2]s\n"+
+		"user_domain_name = Default\nproject_name = service\nproject_domain_name = Default\nregion_name = GRA1\n", f.keystone.URL, user)
 }
 
 // put writes a file.
@@ -130,7 +149,8 @@ func (f *front) serve() {
 // user makes a service account with rights and leaves its openrc in the file of its name.
 func (f *front) user(name, rights string) {
 	f.t.Helper()
-	f.ok("admin.env", `id=$(stackgate -o json service-account create `+name+` | sed -n 's/.*"clientId": "\(.*\)",/\1/p')
+	f.ok("admin.env", `set -e
+		id=$(stackgate -o json service-account create `+name+` | sed -n 's/.*"clientId": "\(.*\)",/\1/p')
 		stackgate policy create --service-account $id --right `+rights+` --project `+f.project+` >/dev/null
 		stackgate openrc --service-account $id --project `+f.project+` --new-secret >`+name)
 }
@@ -227,16 +247,26 @@ func (f *front) page(t *testing.T) {
 
 // administrators are refused by the names of their roles; and where those are said to be harmless, by what services let them read.
 func (f *front) administrators(*testing.T) {
-	put(f.t, filepath.Join(f.dir, "admin.secret"), f.keystone.Password)
-	put(f.t, filepath.Join(f.dir, "boss.secret"), "of-the-boss")
-	address := fmt.Sprintf("127.0.0.1:%d", realcloud.FreePort(f.t))
-	for _, c := range []struct{ user, accept, says string }{
+	f.refuses([]refused{
 		{"admin", "", "it has the role \"admin\""},
 		{"admin", "{roles: [admin]}", "it has a role on the system"},
 		{"boss", "", "it has the role \"admin\""},
 		{"boss", "{roles: [admin]}", "Keystone lets it read"},
 		{"boss", "{roles: [admin], services: [identity]}", "image in GRA1 lets it read"},
-	} {
+	})
+}
+
+// A refused is a credential that the gateway does not start with: its user, what is accepted of it, and what is said.
+type refused struct{ user, accept, says string }
+
+func (f *front) refuses(cases []refused) {
+	f.t.Helper()
+	for _, user := range []string{"boss", "chief"} {
+		put(f.t, filepath.Join(f.dir, user+".secret"), "of-the-"+user)
+	}
+	put(f.t, filepath.Join(f.dir, "admin.secret"), f.keystone.Password)
+	address := fmt.Sprintf("127.0.0.1:%d", realcloud.FreePort(f.t))
+	for _, c := range cases {
 		more := ""
 		if c.accept != "" {
 			more = "    accept: " + c.accept + "\n"
@@ -331,13 +361,21 @@ func (f *front) forgotten(token, account string) {
 // patience is how long the client waits: longer than the gateway may.
 var patient = &http.Client{Timeout: 10 * limit}
 
-func (f *front) get(token, path string) (int, string) {
+func (f *front) get(token, path string, headers ...string) (int, string) {
 	f.t.Helper()
-	req, err := http.NewRequest("GET", f.url+path, nil)
+	return f.call(token, "GET", path, "", headers...)
+}
+
+func (f *front) call(token, method, path, body string, headers ...string) (int, string) {
+	f.t.Helper()
+	req, err := http.NewRequest(method, f.url+path, strings.NewReader(body))
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	req.Header.Set("X-Auth-Token", token)
+	for _, h := range append(headers, "X-Auth-Token: "+token) {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header.Set(name, value)
+	}
 	resp, err := patient.Do(req)
 	if err != nil {
 		f.t.Fatal(err)

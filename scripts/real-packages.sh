@@ -6,7 +6,7 @@ packages="
   curl openssl python3-openstackclient python3-keystonemiddleware python3-swiftclient
   swift-proxy swift-account swift-container swift-object
   glance-api python3-glanceclient
-  python3-neutron python3-cinder
+  python3-neutron python3-cinder python3-nova
   keystone apache2 libapache2-mod-wsgi-py3 libapache2-mod-auth-openidc
 "
 
