@@ -68,41 +68,56 @@ func (a *app) runAgent(ctx context.Context, o *agentOptions) error {
 	if err != nil {
 		return err
 	}
-	conf := login.Config()
-	if o.dir == "" {
-		o.dir = filepath.Join(agent.RuntimeDir(), "agent-"+filepath.Base(conf.Name))
-	}
-	if err := agent.PrivateDir(o.dir); err != nil {
-		return err
-	}
-	release, err := agent.Alone(o.dir)
+	release, err := o.takeFolder(login.Config().Name)
 	if err != nil {
 		return err
 	}
 	defer release()
-	if err := removeAgentFiles(o.dir); err != nil { // of one that was killed
-		return err
-	}
 	credential, err := agent.KeepCredential(filepath.Join(o.dir, "credential.json"))
 	if err != nil {
 		return err
 	}
+	return a.serveAgent(ctx, o, mode, agent.Config{Login: login, Credential: credential, Logger: log})
+}
+
+// takeFolder has the folder of the files for one agent alone, until release, and removes what one that was killed has left there.
+func (o *agentOptions) takeFolder(cloud string) (release func(), err error) {
+	if o.dir == "" {
+		o.dir = filepath.Join(agent.RuntimeDir(), "agent-"+filepath.Base(cloud))
+	}
+	if err := agent.PrivateDir(o.dir); err != nil {
+		return nil, err
+	}
+	if release, err = agent.Alone(o.dir); err != nil {
+		return nil, err
+	}
+	if err := removeAgentFiles(o.dir); err != nil {
+		release()
+		return nil, err
+	}
+	return release, nil
+}
+
+// serveAgent listens, writes the files and serves until ctx ends.
+func (a *app) serveAgent(ctx context.Context, o *agentOptions, mode agent.Mode, c agent.Config) error {
 	listener, err := agent.Listen(o.listen, o.certificate, o.key)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = listener.Close() }()
-	if o.url = strings.TrimSuffix(strings.TrimRight(o.url, "/"), "/v3"); o.url == "" {
-		o.url = listener.URL
+	if c.URL = strings.TrimSuffix(strings.TrimRight(o.url, "/"), "/v3"); c.URL == "" {
+		c.URL = listener.URL
 	}
-	g, err := agent.New(ctx, agent.Config{Login: login, URL: o.url, Credential: credential, AnyHost: !agent.Loopback(o.listen), Logger: log})
+	c.AnyHost = !agent.Loopback(o.listen)
+	g, err := agent.New(ctx, c)
 	if err != nil {
 		return err
 	}
-	if err := a.writeAgentFiles(g, o.dir, mode, conf); err != nil {
+	cloud := c.Login.Config()
+	if err := a.writeAgentFiles(g, o.dir, mode, cloud); err != nil {
 		return err
 	}
-	a.note("stackgate agent for %s on %s. Use it with:  . %s", conf.Name, o.url, filepath.Join(o.dir, "openrc"))
+	a.note("stackgate agent for %s on %s. Use it with:  . %s", cloud.Name, c.URL, filepath.Join(o.dir, "openrc"))
 	return errors.Join(g.Serve(ctx, listener), removeAgentFiles(o.dir))
 }
 
