@@ -145,7 +145,7 @@ func TestCallsThatNeedNoTokenGoOnWithoutCredential(t *testing.T) {
 		{"POST /GRA1/object-store/v1/AUTH_" + projectA + "/c/formpost", "", 401},
 		{"PUT /GRA1/object-store/v1/AUTH_" + projectA + "/c/o", "", 401},
 		{"GET /GRA1/object-store/v1/AUTH_" + projectA, "", 401},
-		{"GET /GRA1/volume/v3/", "", 401}, // Cinder's middleware wants a token here
+		{"GET /GRA1/volume/v3/", "", 200}, // whether it wants a token is Cinder's to say
 	} {
 		method, path, _ := strings.Cut(c.call, " ")
 		headers := []string{"Content-Length: 0"}
