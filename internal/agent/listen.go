@@ -8,9 +8,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"sync"
 	"time"
+
+	"github.com/stackgate/stackgate/internal/web"
 )
 
 // A Listener is where an Agent will answer, and what clients call that.
@@ -19,8 +19,8 @@ type Listener struct {
 	URL string
 }
 
-// Listen opens a listener. Beyond loopback it takes a certificate, or else the credential and the tokens would cross the network readable.
-func Listen(address, certificate, key string) (*Listener, error) {
+// Listen opens a listener, and tells log of a renewed certificate that cannot be used. Beyond loopback it takes a certificate, or else the credential and the tokens would cross the network readable.
+func Listen(address, certificate, key string, log *slog.Logger) (*Listener, error) {
 	withTLS := certificate+key != ""
 	if withTLS && (certificate == "" || key == "") {
 		return nil, errors.New("--tls-certificate and --tls-key belong together")
@@ -45,48 +45,13 @@ func Listen(address, certificate, key string) (*Listener, error) {
 	if !withTLS {
 		return out, nil
 	}
-	p := &pair{certificate: certificate, key: key}
-	if _, err := p.get(nil); err != nil {
+	pair, err := web.LoadCertificate(certificate, key, log)
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("TLS certificate: %w", err), l.Close())
 	}
-	out.Listener = tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: p.get})
+	out.Listener = tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.Get})
 	out.URL = "https://" + net.JoinHostPort(host, port)
 	return out, nil
-}
-
-// A pair is a certificate and its key in files, which are read again when they have been renewed.
-type pair struct {
-	certificate, key string
-
-	mu   sync.Mutex // owns what follows
-	read [2]time.Time
-	now  *tls.Certificate
-}
-
-// get gives the certificate as it is now, or the last that could be read.
-func (p *pair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	changed := [2]time.Time{modified(p.certificate), modified(p.key)}
-	if p.now != nil && changed == p.read {
-		return p.now, nil
-	}
-	c, err := tls.LoadX509KeyPair(p.certificate, p.key)
-	if err == nil {
-		p.now, p.read = &c, changed
-	}
-	if p.now == nil {
-		return nil, err
-	}
-	return p.now, nil
-}
-
-func modified(path string) time.Time {
-	info, err := os.Stat(path)
-	if err != nil {
-		return time.Time{}
-	}
-	return info.ModTime()
 }
 
 // Loopback says whether only this machine reaches an address.

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"log/slog"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -46,7 +47,7 @@ func renew(t *testing.T, certificate, key string, serial int64) {
 func TestARenewedCertificateIsReadAgain(t *testing.T) {
 	certificate, key := filepath.Join(t.TempDir(), "c.pem"), filepath.Join(t.TempDir(), "k.pem")
 	renew(t, certificate, key, 1)
-	l, err := agent.Listen("127.0.0.1:0", certificate, key)
+	l, err := agent.Listen("127.0.0.1:0", certificate, key, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +84,7 @@ func TestARenewedCertificateIsReadAgain(t *testing.T) {
 	if n := serial(); n != 2 {
 		t.Error(n)
 	}
-	if _, err := agent.Listen("127.0.0.1:0", certificate, ""); err == nil {
+	if _, err := agent.Listen("127.0.0.1:0", certificate, "", slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("a certificate without key")
 	}
 }

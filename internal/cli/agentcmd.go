@@ -100,7 +100,7 @@ func (o *agentOptions) takeFolder(cloud string) (release func(), err error) {
 
 // serveAgent listens, writes the files and serves until ctx ends.
 func (a *app) serveAgent(ctx context.Context, o *agentOptions, mode agent.Mode, c agent.Config) error {
-	listener, err := agent.Listen(o.listen, o.certificate, o.key)
+	listener, err := agent.Listen(o.listen, o.certificate, o.key, c.Logger)
 	if err != nil {
 		return err
 	}

@@ -70,12 +70,13 @@ func (a *app) runExec(ctx context.Context, f *cloudFlags, mode agent.Mode, args 
 	if err != nil {
 		return err
 	}
-	listener, err := agent.Listen("127.0.0.1:0", "", "")
+	log := slog.New(slog.DiscardHandler) // the terminal is the command's
+	listener, err := agent.Listen("127.0.0.1:0", "", "", log)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = listener.Close() }()
-	g, err := agent.New(ctx, agent.Config{Login: login, URL: listener.URL, Logger: slog.New(slog.DiscardHandler)})
+	g, err := agent.New(ctx, agent.Config{Login: login, URL: listener.URL, Logger: log})
 	if err != nil {
 		return err
 	}

@@ -142,10 +142,10 @@ func (f *policyFlags) policy(ctx context.Context, a *app, cl *api.Client) (api.P
 	return p, nil
 }
 
-// madeName names a policy after what it is about, as far as the 128 characters of a name allow, and after when it was made.
+// madeName names a policy after what it is about, as far as the length of a name allows, and after when it was made.
 func madeName(what []string, now time.Time) string {
 	name, when := strings.Join(what, "-"), now.UTC().Format("-20060102T150405")
-	return name[:min(len(name), 128-len(when))] + when
+	return name[:min(len(name), iam.MaxNameLength-len(when))] + when
 }
 
 func actions(list []string) (out []api.Action) {

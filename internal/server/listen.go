@@ -9,9 +9,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 	"time"
+
+	"github.com/stackgate/stackgate/internal/web"
 )
 
 // Listen says where and how to serve.
@@ -109,10 +110,10 @@ func (l Listen) listen(log *slog.Logger) (net.Listener, error) {
 		return nil, fmt.Errorf("refusing to serve plain HTTP on %s: secrets and tokens would cross the network readable. "+
 			"Give a certificate and key, listen on loopback, or say allow_plain_http: true where something in front does TLS", l.Address)
 	}
-	var cert *certificate
+	var cert *web.Certificate
 	if withTLS {
-		cert = &certificate{certFile: l.Certificate, keyFile: l.Key, log: log}
-		if err := cert.load(); err != nil {
+		var err error
+		if cert, err = web.LoadCertificate(l.Certificate, l.Key, log); err != nil {
 			return nil, fmt.Errorf("TLS certificate: %w", err)
 		}
 	}
@@ -127,7 +128,7 @@ func (l Listen) listen(log *slog.Logger) (net.Listener, error) {
 		return listener, nil
 	}
 	return tls.NewListener(listener, &tls.Config{
-		MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: cert.get,
+		MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: cert.Get,
 	}), nil
 }
 
@@ -138,47 +139,4 @@ func loopback(address string) bool {
 	}
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// certificate is a key pair that is read again when one of its files changes. A pair that cannot be read leaves the former one in use.
-type certificate struct {
-	certFile, keyFile string
-	log               *slog.Logger
-
-	mu      sync.Mutex // owns what follows
-	pair    *tls.Certificate
-	changed [2]time.Time
-	checked time.Time
-}
-
-func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if now := time.Now(); now.Sub(c.checked) > time.Second {
-		c.checked = now
-		if err := c.load(); err != nil {
-			c.log.Error("TLS certificate not reloaded; the former one stays in use", "error", err)
-		}
-	}
-	return c.pair, nil
-}
-
-func (c *certificate) load() error {
-	var times [2]time.Time
-	for i, name := range []string{c.certFile, c.keyFile} {
-		info, err := os.Stat(name)
-		if err != nil {
-			return err
-		}
-		times[i] = info.ModTime()
-	}
-	if c.pair != nil && times == c.changed {
-		return nil
-	}
-	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
-	if err != nil {
-		return err
-	}
-	c.pair, c.changed = &pair, times
-	return nil
 }
